@@ -1,0 +1,274 @@
+//! Asks that wait for an answer: who asked, until when, and what became of it.
+//!
+//! The table belongs to the shard of the *asked* actor, so that settling an ask touches plain
+//! memory of one thread, and an entry is removed in the same step (`ASK-2`). Deadlines hang in a
+//! wheel of one-millisecond buckets: adding and removing are constant time, never early.
+
+use crate::id::Address;
+
+/// How an ask, or a send, failed. The numbers are public: they cross to guests and to Node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+#[repr(u32)]
+#[non_exhaustive]
+pub enum AskError {
+    /// No answer in time.
+    #[error("no reply in time")]
+    Timeout = 1,
+    /// The caller gave up.
+    #[error("the caller gave up")]
+    Aborted = 2,
+    /// The mailbox was full.
+    #[error("the mailbox is full")]
+    MailboxFull = 3,
+    /// Nobody ever had this address.
+    #[error("no such actor")]
+    NoSuchActor = 4,
+    /// The actor has ended.
+    #[error("the actor has stopped")]
+    Stopped = 5,
+    /// The handler of this ask crashed.
+    #[error("the actor crashed while it handled the request")]
+    Crashed = 6,
+    /// The guest answered with its own error.
+    #[error("the actor answered with an error")]
+    HandlerError = 11,
+    /// The payload is over the limit.
+    #[error("the message is too large")]
+    TooLarge = 18,
+    /// The system is shut down.
+    #[error("the system is shut down")]
+    Shutdown = 20,
+    /// The actor's restart budget is spent.
+    #[error("the actor gave up")]
+    GaveUp = 27,
+}
+
+/// What an ask waits in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskState {
+    /// Its frame lies in the mailbox.
+    Queued,
+    /// Its frame is in the actor's hands, or was consumed without an answer yet.
+    Delivered,
+    /// Settled while its frame was still queued; the entry goes when the frame is reached.
+    Settled(AskError),
+}
+
+/// An ask's entry.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    /// Cell of the asked actor.
+    pub target: u32,
+    /// Who asked: an actor, or a port.
+    pub asker: Address,
+    /// The asking actor's incarnation; 0 for a port.
+    pub incarnation: u32,
+    /// The asker's own number for it: a tag, or a port's slot.
+    pub corr: u32,
+    /// Where it is.
+    pub state: AskState,
+    /// Milliseconds of the shard's clock; `u64::MAX` for never.
+    pub deadline: u64,
+    generation: u8,
+    used: bool,
+    next: u32,
+    prev: u32,
+}
+
+const NIL: u32 = u32::MAX;
+// Longer than the default timeout of 5 s, so that such an ask is met once, when it is due.
+const BUCKETS: usize = 8192;
+/// Most asks that one shard holds open; one more is refused as a full mailbox would.
+pub const MAX_ASKS: usize = 1 << 24;
+
+/// The open asks of one shard.
+#[derive(Debug)]
+pub struct AskTable {
+    entries: Vec<Ask>,
+    free: Vec<u32>,
+    buckets: Vec<u32>,
+    /// Entries that hang in the wheel.
+    timed: usize,
+    /// The last millisecond whose bucket was looked at.
+    swept: u64,
+}
+
+impl Default for AskTable {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), buckets: vec![NIL; BUCKETS], timed: 0, swept: 0 }
+    }
+}
+
+impl AskTable {
+    /// Enters an ask, or `None` when the table is full. The number is what the guest will see as
+    /// the frame's correlation.
+    #[inline]
+    pub fn insert(&mut self, target: u32, asker: Address, incarnation: u32, corr: u32, deadline: u64) -> Option<u32> {
+        let index = match self.free.pop() {
+            Some(index) => index,
+            None if self.entries.len() < MAX_ASKS => {
+                self.entries.push(Ask {
+                    target,
+                    asker,
+                    incarnation,
+                    corr,
+                    state: AskState::Queued,
+                    deadline,
+                    generation: 0,
+                    used: false,
+                    next: NIL,
+                    prev: NIL,
+                });
+                (self.entries.len() - 1) as u32
+            }
+            None => return None,
+        };
+        let entry = self.entries.get_mut(index as usize)?;
+        let generation = entry.generation;
+        *entry = Ask {
+            target,
+            asker,
+            incarnation,
+            corr,
+            state: AskState::Queued,
+            deadline,
+            generation,
+            used: true,
+            next: NIL,
+            prev: NIL,
+        };
+        if deadline != u64::MAX {
+            self.link(index, deadline);
+        }
+        Some(index | (u32::from(generation) << 24))
+    }
+
+    /// Gives an ask that had none a deadline.
+    pub fn set_deadline(&mut self, number: u32, deadline: u64) {
+        let Some(entry) = self.get_mut(number) else { return };
+        if entry.deadline != u64::MAX || deadline == u64::MAX {
+            return;
+        }
+        entry.deadline = deadline;
+        self.link(number & 0x00FF_FFFF, deadline);
+    }
+
+    /// The entry with this number, if it is still open.
+    #[inline]
+    pub fn get_mut(&mut self, number: u32) -> Option<&mut Ask> {
+        let entry = self.entries.get_mut((number & 0x00FF_FFFF) as usize)?;
+        (entry.used && u32::from(entry.generation) == number >> 24).then_some(entry)
+    }
+
+    /// Removes the entry with this number.
+    #[inline]
+    pub fn remove(&mut self, number: u32) -> Option<Ask> {
+        let entry = *self.get_mut(number)?;
+        let index = number & 0x00FF_FFFF;
+        if entry.deadline != u64::MAX && !matches!(entry.state, AskState::Settled(_)) {
+            self.unlink(index);
+        }
+        if let Some(slot) = self.entries.get_mut(index as usize) {
+            slot.used = false;
+            slot.generation = slot.generation.wrapping_add(1);
+        }
+        self.free.push(index);
+        Some(entry)
+    }
+
+    /// Settles an ask from outside: removes it, or leaves a mark if its frame is still queued.
+    pub fn settle(&mut self, number: u32, error: AskError) -> Option<Ask> {
+        let entry = *self.get_mut(number)?;
+        match entry.state {
+            AskState::Settled(_) => None,
+            AskState::Delivered => self.remove(number),
+            AskState::Queued => {
+                if entry.deadline != u64::MAX {
+                    self.unlink(number & 0x00FF_FFFF);
+                }
+                self.get_mut(number)?.state = AskState::Settled(error);
+                Some(entry)
+            }
+        }
+    }
+
+    /// The number of the open ask that `asker` knows as `corr`.
+    #[must_use]
+    pub fn find(&self, asker: Address, corr: u32) -> Option<u32> {
+        self.entries.iter().enumerate().find_map(|(index, entry)| {
+            let open = entry.used && !matches!(entry.state, AskState::Settled(_));
+            (open && entry.asker == asker && entry.corr == corr)
+                .then(|| index as u32 | (u32::from(entry.generation) << 24))
+        })
+    }
+
+    /// Open asks, those settled but not yet reached included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    /// Whether no ask is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Collects the numbers of all asks whose deadline is at or before `now`.
+    pub fn expire(&mut self, now: u64, due: &mut Vec<u32>) {
+        if self.timed == 0 {
+            self.swept = now;
+            return;
+        }
+        let from = self.swept.max(now.saturating_sub(BUCKETS as u64 - 1));
+        for ms in from..=now {
+            let mut at = self.buckets.get(ms as usize % BUCKETS).copied().unwrap_or(NIL);
+            while let Some(entry) = self.entries.get(at as usize) {
+                if entry.deadline <= now {
+                    due.push(at | (u32::from(entry.generation) << 24));
+                }
+                at = entry.next;
+            }
+        }
+        self.swept = now;
+    }
+
+    /// A time at which [`AskTable::expire`] is worth calling, `None` when no ask has a deadline.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        if self.timed == 0 {
+            return None;
+        }
+        let filled = |ms: &u64| self.buckets.get(*ms as usize % BUCKETS).is_some_and(|head| *head != NIL);
+        (self.swept..self.swept + BUCKETS as u64).find(filled)
+    }
+
+    fn link(&mut self, index: u32, deadline: u64) {
+        // A deadline that has passed still needs a bucket that will be looked at.
+        let bucket = deadline.max(self.swept) as usize % BUCKETS;
+        let Some(head) = self.buckets.get_mut(bucket) else { return };
+        let next = std::mem::replace(head, index);
+        if let Some(entry) = self.entries.get_mut(index as usize) {
+            entry.next = next;
+            entry.prev = NIL;
+            entry.deadline = deadline.max(self.swept);
+        }
+        if let Some(after) = self.entries.get_mut(next as usize) {
+            after.prev = index;
+        }
+        self.timed += 1;
+    }
+
+    fn unlink(&mut self, index: u32) {
+        let Some(entry) = self.entries.get(index as usize).copied() else { return };
+        if let Some(before) = self.entries.get_mut(entry.prev as usize) {
+            before.next = entry.next;
+        } else if let Some(head) = self.buckets.get_mut(entry.deadline as usize % BUCKETS) {
+            *head = entry.next;
+        }
+        if let Some(after) = self.entries.get_mut(entry.next as usize) {
+            after.prev = entry.prev;
+        }
+        self.timed -= 1;
+    }
+}

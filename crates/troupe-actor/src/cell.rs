@@ -1,0 +1,255 @@
+//! A cell: everything the kernel knows about one actor. Plain memory of one shard; the methods
+//! here are the only place where an actor's status changes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::behavior::Behavior;
+use crate::counters::Counters;
+use crate::id::{ActorId, Address};
+use crate::mailbox::Mailbox;
+use crate::reason::ExitReason;
+use crate::spec::{ActorSpec, SpawnArgs};
+use crate::status::Status;
+use crate::supervision::decide::History;
+
+/// One actor. What every message touches comes first; what only some actors have is boxed.
+pub struct Cell {
+    /// The address's tag; 0 while the cell is vacant.
+    pub tag: u64,
+    /// Written by [`Cell::set_status`] only.
+    status: Status,
+    /// In the run queue.
+    pub scheduled: bool,
+    /// A job of this actor is with some thread.
+    pub running: bool,
+    /// One message a turn: after a slow turn, or because its behavior asks for it (`TURN-5`).
+    pub single: bool,
+    /// Stop, drain or kill was asked for and waits for the running turn.
+    pub ending: Option<Ending>,
+    /// The running turn: which slot, which number; for kill.
+    pub turn: (u32, u64),
+    /// Messages of the running turn.
+    pub in_hand: u32,
+    /// Full targets this actor waits for (`OVF-2`).
+    pub parked: u32,
+    /// Counts start attempts.
+    pub incarnation: u32,
+    /// How often the cell was used before.
+    pub generation: u32,
+    /// What it has not handled yet.
+    pub mailbox: Mailbox,
+    /// What it runs; with the running thread while `running`.
+    pub behavior: Option<Box<dyn Behavior>>,
+    /// Messages accepted.
+    pub accepted: u64,
+    /// Messages handled.
+    pub handled: u64,
+    /// What never changes; `None` while the cell is vacant.
+    pub spec: Option<Arc<ActorSpec>>,
+    /// When this life came up, in milliseconds of the system's clock.
+    pub since: u64,
+    /// What only some actors have.
+    pub rare: Option<Box<Rare>>,
+}
+
+/// A requested end that waits for its moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// After the current message.
+    Stop,
+    /// After the queue.
+    Drain,
+    /// Now.
+    Kill,
+}
+
+/// A message that waits for room in a full mailbox (`OVF-2`).
+#[derive(Debug)]
+pub struct Waiting {
+    /// Who waits: an actor (parked), or a port with its slot.
+    pub sender: Address,
+    /// A port's slot; 0 for an actor.
+    pub slot: u32,
+    /// Unique within the shard, for its timer.
+    pub ticket: u64,
+    /// The frame.
+    pub frame: Vec<u8>,
+    /// The sender wants a send-failed frame if it is refused.
+    pub wants_report: bool,
+    /// The sending actor's incarnation; 0 for a port.
+    pub incarnation: u32,
+}
+
+/// What only some actors have.
+#[derive(Debug, Default)]
+pub struct Rare {
+    /// Registered name.
+    pub name: Option<Arc<str>>,
+    /// Configuration in place of the spec's.
+    pub user: Option<Box<[u8]>>,
+    /// Earlier failures.
+    pub history: History,
+    /// Counters other than accepted and handled.
+    pub counters: Counters,
+    /// Messages that wait for room.
+    pub overflow: VecDeque<Waiting>,
+    /// Asks that were consumed and not answered yet, by number.
+    pub open_asks: Vec<u32>,
+    /// Tags of the asks a handler waits for; empty when it does not.
+    pub awaiting: Vec<u32>,
+    /// Answers to those, as frames, and how many.
+    pub answers: Vec<u8>,
+    /// How many frames `answers` holds.
+    pub answer_count: u32,
+    /// Frames in the mailbox that are no messages: answers for which nobody waited when they came.
+    pub queued_answers: u32,
+    /// Messages of a crashed turn that are still to be handled one at a time (`TURN-3`).
+    pub replay: u32,
+    /// Nothing crashed in this replay yet, so the next crash is the same failure.
+    pub replay_free: bool,
+    /// One message a turn until this time.
+    pub single_until: u64,
+    /// Slots of ports that wait for the start.
+    pub start_waiters: Vec<Waiter>,
+    /// Slots of ports that wait for the end.
+    pub end_waiters: Vec<Waiter>,
+    /// Why it goes down, once that is known.
+    pub exit: Option<ExitReason>,
+    /// Why it comes up again, for the event.
+    pub last_failure: Option<ExitReason>,
+}
+
+/// A port and one of its slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiter {
+    /// The port's index.
+    pub port: u32,
+    /// Its slot.
+    pub slot: u32,
+}
+
+impl Cell {
+    /// A vacant cell.
+    #[must_use]
+    pub fn vacant() -> Self {
+        Self {
+            tag: 0,
+            status: Status::Terminated,
+            scheduled: false,
+            running: false,
+            single: false,
+            ending: None,
+            turn: (0, 0),
+            in_hand: 0,
+            parked: 0,
+            incarnation: 0,
+            generation: 0,
+            mailbox: Mailbox::default(),
+            behavior: None,
+            accepted: 0,
+            handled: 0,
+            spec: None,
+            since: 0,
+            rare: None,
+        }
+    }
+
+    /// Moves a new actor in.
+    pub fn occupy(&mut self, tag: u64, spec: Arc<ActorSpec>, args: SpawnArgs, now: u64) {
+        let generation = self.generation;
+        *self = Self::vacant();
+        self.generation = generation;
+        self.tag = tag;
+        self.since = now;
+        self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
+        self.spec = Some(spec);
+        if args.name.is_some() || args.user.is_some() {
+            let rare = self.rare_mut();
+            rare.name = args.name;
+            rare.user = args.user;
+        }
+    }
+
+    /// Moves the actor out; its address is dead from now on.
+    pub fn vacate(&mut self) {
+        let generation = self.generation.wrapping_add(1);
+        *self = Self::vacant();
+        self.generation = generation;
+    }
+
+    /// Where it is in its life.
+    #[inline]
+    #[must_use]
+    pub const fn status(&self) -> Status {
+        self.status
+    }
+
+    /// Changes the status; the one place that does.
+    pub fn set_status(&mut self, status: Status) {
+        self.status = status;
+    }
+
+    /// Its identity.
+    #[must_use]
+    pub const fn id(&self, index: u32) -> ActorId {
+        ActorId::new(index, self.generation)
+    }
+
+    /// Whether it takes messages now.
+    #[inline]
+    #[must_use]
+    pub fn accepts(&self) -> bool {
+        matches!(self.status, Status::Ready | Status::Starting | Status::Restarting | Status::Creating)
+            && self.ending.is_none()
+    }
+
+    /// Whether a turn could be taken now.
+    #[inline]
+    #[must_use]
+    pub fn is_runnable(&self) -> bool {
+        if self.running || self.parked != 0 || !matches!(self.status, Status::Ready | Status::Draining) {
+            return false;
+        }
+        match self.rare.as_deref() {
+            Some(rare) if rare.answer_count > 0 => true,
+            Some(rare) if !rare.awaiting.is_empty() => false,
+            _ => !self.mailbox.is_empty(),
+        }
+    }
+
+    /// Whether nothing is queued or running, so that a port may run its turn itself.
+    #[inline]
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !self.running
+            && !self.scheduled
+            && self.parked == 0
+            && self.status == Status::Ready
+            && self.ending.is_none()
+            && self.mailbox.is_empty()
+            && self.rare.as_deref().is_none_or(|rare| {
+                rare.awaiting.is_empty() && rare.answer_count == 0 && rare.overflow.is_empty() && rare.replay == 0
+            })
+    }
+
+    /// Whether a handler waits for answers.
+    #[must_use]
+    pub fn is_awaiting(&self) -> bool {
+        self.rare.as_deref().is_some_and(|rare| !rare.awaiting.is_empty())
+    }
+
+    /// What only some actors have, made when first needed.
+    pub fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(Box::default)
+    }
+
+    /// All counters.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut all = self.rare.as_deref().map_or_else(Counters::default, |rare| rare.counters);
+        all.accepted = self.accepted;
+        all.handled = self.handled;
+        all
+    }
+}

@@ -1,0 +1,71 @@
+//! What observers are told. Events never decide anything.
+
+use std::sync::Arc;
+
+use crate::dead_letter::DeadLetter;
+use crate::id::{ActorId, Address};
+use crate::reason::{Crash, ExitReason};
+
+/// Which actor an event is about.
+#[derive(Clone, Debug)]
+pub struct Subject {
+    /// Its identity.
+    pub id: ActorId,
+    /// Its address.
+    pub address: Address,
+    /// Its path.
+    pub path: Arc<str>,
+    /// Which life of it.
+    pub incarnation: u32,
+    /// How long that life has lasted, in milliseconds.
+    pub uptime_ms: u64,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// An actor came up for the first time.
+    Started(Subject),
+    /// A turn or a start failed.
+    Crashed(Subject, Box<Crash>),
+    /// An actor will come up again.
+    Restarting {
+        /// Which actor.
+        subject: Subject,
+        /// Why.
+        reason: ExitReason,
+        /// Failures in a row.
+        attempt: u32,
+        /// Wait until then, in milliseconds.
+        delay_ms: u64,
+    },
+    /// An actor came up again.
+    Restarted(Subject, ExitReason),
+    /// An actor ended in order, or was killed.
+    Stopped(Subject, ExitReason),
+    /// An actor's restart budget is spent.
+    Failed(Subject, ExitReason),
+    /// A message without a receiver.
+    DeadLetter(DeadLetter),
+    /// A turn crashed, its messages one by one did not (`TURN-3`).
+    CrashUnreproduced(Subject),
+    /// A guest wrote a log line; the level is 0 debug, 1 info, 2 warn, 3 error.
+    Log {
+        /// Which actor.
+        subject: Subject,
+        /// How important.
+        level: u32,
+        /// The line.
+        text: String,
+    },
+    /// Something outside the actors: its public name and a sentence.
+    Host {
+        /// Public name of the event.
+        name: &'static str,
+        /// What happened, where.
+        text: String,
+    },
+    /// The system begins to shut down.
+    Shutdown,
+}

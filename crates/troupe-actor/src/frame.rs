@@ -1,0 +1,205 @@
+//! The frame format: how messages and effects are laid out in bytes.
+//!
+//! A turn is a vector of frames; a result is a [`RESULT_HEADER_BYTES`] header and then frames. A frame is a
+//! [`HEADER_BYTES`] header of six little-endian `u32` words and a payload, padded with zeros to a
+//! multiple of eight:
+//!
+//! | word | field |
+//! |---|---|
+//! | 0 | payload length in bytes, without header and padding |
+//! | 1 | kind in the low 16 bits, flags in the high 16 bits |
+//! | 2 | correlation |
+//! | 3 | address: index |
+//! | 4, 5 | address: tag, low and high half |
+//!
+//! A mailbox holds frames exactly as the guest will see them, so a turn is lowered without another
+//! copy. A reader skips kinds it does not know. `docs/reference/frames.md` is the public page.
+
+use crate::id::Address;
+
+/// Bytes of a frame's header.
+pub const HEADER_BYTES: usize = 24;
+/// Bytes in front of the first effect of a result: version and consumed, one word each.
+pub const RESULT_HEADER_BYTES: usize = 8;
+/// The version of the frame format, first word of every result.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Kinds of frames that a guest receives: in a turn (1…) and in its start configuration (32…).
+pub mod kind {
+    /// A message; the address is its sender, all zero when it has none.
+    pub const MESSAGE: u16 = 1;
+    /// A request; the correlation goes back in the reply, the address is the asker.
+    pub const ASK: u16 = 2;
+    /// The answer to an ask of this actor; the correlation is the ask's tag.
+    pub const REPLY: u16 = 3;
+    /// An ask of this actor failed; payload: `u32` [`AskError`](crate::ask::AskError) code, then text.
+    pub const ASK_FAILED: u16 = 4;
+    /// A message of this actor was refused; payload: `u32` refusal code, then text.
+    pub const SEND_FAILED: u16 = 5;
+
+    /// Configuration: eight random bytes to seed the guest's generator.
+    pub const SEED: u16 = 32;
+    /// Configuration: `u32` incarnation, 1 for the first.
+    pub const INCARNATION: u16 = 33;
+    /// Configuration: a peer; the address is the peer's, the payload its local name in UTF-8.
+    pub const PEER: u16 = 34;
+    /// Configuration: the actor's own address; the payload is its path in UTF-8.
+    pub const SELF: u16 = 35;
+    /// Configuration: the user's own bytes.
+    pub const USER: u16 = 36;
+}
+
+/// Kinds of frames that a guest returns.
+pub mod effect {
+    /// Answers the ask with this correlation.
+    pub const REPLY: u16 = 1;
+    /// Answers the ask with this correlation with a typed failure; the payload is the guest's error.
+    pub const FAIL: u16 = 2;
+    /// Sends the payload to the address. Flag [`FLAG_REPORT`](super::FLAG_REPORT) asks for a
+    /// send-failed frame with the same correlation if it is refused.
+    pub const TELL: u16 = 3;
+    /// Asks the address; the correlation is a tag of the guest's choice. Payload: `u32` timeout in
+    /// milliseconds (0: the default), `u32` zero, then the request.
+    pub const ASK: u16 = 4;
+    /// A log line; the correlation is the level (0 debug, 1 info, 2 warn, 3 error), the payload text.
+    pub const LOG: u16 = 11;
+    /// Stops this actor after this turn.
+    pub const STOP: u16 = 12;
+    /// Fails the turn as a trap would; payload: UTF-8 name, message and stack, each ended by NUL.
+    pub const CRASH: u16 = 13;
+    /// Deliver nothing but the answers to these tags until one comes; payload: `u32` tags.
+    pub const AWAIT: u16 = 14;
+}
+
+/// On a tell effect: tell me with a send-failed frame when the message is refused.
+pub const FLAG_REPORT: u16 = 1;
+
+/// Rounds a payload length up to the frame alignment.
+#[must_use]
+pub const fn padded(len: usize) -> usize {
+    len.saturating_add(7) & !7
+}
+
+/// One frame, borrowed from a turn or a result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame<'a> {
+    /// What it is: a constant of [`kind`] or [`effect`].
+    pub kind: u16,
+    /// Bits of that kind.
+    pub flags: u16,
+    /// Matches answers to questions.
+    pub corr: u32,
+    /// Sender or target.
+    pub address: Address,
+    /// The payload, without padding.
+    pub payload: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Bytes this frame takes, header and padding included.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        HEADER_BYTES + padded(self.payload.len())
+    }
+
+    /// Appends the frame.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        write_header(out, self.payload.len(), self.kind, self.flags, self.corr, self.address);
+        write_payload(out, self.payload);
+    }
+}
+
+#[inline]
+fn write_header(out: &mut Vec<u8>, len: usize, kind: u16, flags: u16, corr: u32, address: Address) {
+    let mut header = [0u8; HEADER_BYTES];
+    let words = [
+        u32::try_from(len).unwrap_or(u32::MAX),
+        u32::from(kind) | (u32::from(flags) << 16),
+        corr,
+        address.index,
+        address.tag as u32,
+        (address.tag >> 32) as u32,
+    ];
+    for (slot, word) in header.chunks_exact_mut(4).zip(words) {
+        slot.copy_from_slice(&word.to_le_bytes());
+    }
+    out.extend_from_slice(&header);
+}
+
+#[inline]
+fn write_payload(out: &mut Vec<u8>, payload: &[u8]) {
+    out.extend_from_slice(payload);
+    const ZEROS: [u8; 8] = [0; 8];
+    let padding = padded(payload.len()) - payload.len();
+    out.extend_from_slice(ZEROS.get(..padding).unwrap_or_default());
+}
+
+/// Reads the `u32` at `at`, or `None` past the end.
+#[inline]
+#[must_use]
+pub fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    let raw = bytes.get(at..at.checked_add(4)?)?;
+    Some(u32::from_le_bytes(raw.try_into().ok()?))
+}
+
+/// Reads the frame that starts at `at`, or `None` when the rest is too short for it.
+#[inline]
+#[must_use]
+pub fn read(bytes: &[u8], at: usize) -> Option<Frame<'_>> {
+    let header: &[u8; HEADER_BYTES] = bytes.get(at..at.checked_add(HEADER_BYTES)?)?.try_into().ok()?;
+    let [a, b, c, d, e, f] = words_of(header);
+    let start = at + HEADER_BYTES;
+    let payload = bytes.get(start..start.checked_add(a as usize)?)?;
+    Some(Frame {
+        kind: b as u16,
+        flags: (b >> 16) as u16,
+        corr: c,
+        address: Address { index: d, tag: u64::from(e) | (u64::from(f) << 32) },
+        payload,
+    })
+}
+
+#[inline]
+fn words_of(header: &[u8; HEADER_BYTES]) -> [u32; 6] {
+    let mut words = [0u32; 6];
+    for (word, raw) in words.iter_mut().zip(header.chunks_exact(4)) {
+        *word = raw.try_into().map(u32::from_le_bytes).unwrap_or(0);
+    }
+    words
+}
+
+/// Walks frames; ends at the first one that does not fit, see [`Frames::rest`].
+#[derive(Clone, Debug)]
+pub struct Frames<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Frames<'a> {
+    /// Walks `bytes` from its start.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// Bytes not walked: zero after a well-formed vector.
+    #[must_use]
+    pub fn rest(&self) -> usize {
+        self.bytes.len().saturating_sub(self.at)
+    }
+}
+
+impl<'a> Iterator for Frames<'a> {
+    type Item = Frame<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Frame<'a>> {
+        let frame = read(self.bytes, self.at)?;
+        let end = self.at + frame.encoded_len();
+        if end > self.bytes.len() {
+            return None;
+        }
+        self.at = end;
+        Some(frame)
+    }
+}

@@ -1,0 +1,36 @@
+//! The actor kernel: ids, mailboxes, turns, restarts, names, asks. Knows no wasm and no JavaScript.
+//!
+//! [`system::ActorSystem`] is the way in; [`behavior::Behavior`] is what actors run; the way of a
+//! message is [`record`] → [`gate`] → [`shard`] → [`mailbox`] → a turn → effects → the next record.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "indexes and lengths are bounded far below their types where they are made"
+)]
+
+pub mod ask;
+pub mod behavior;
+pub mod cell;
+pub mod clock;
+pub mod counters;
+pub mod dead_letter;
+pub mod error;
+pub mod event;
+pub mod frame;
+pub mod gate;
+pub mod id;
+pub mod interrupt;
+pub mod mailbox;
+pub mod port;
+pub mod reason;
+pub mod record;
+pub mod registry;
+pub mod shard;
+pub mod shared;
+pub mod spec;
+pub mod status;
+pub mod supervision;
+pub mod system;
+pub mod ticker;
+pub mod worker;

@@ -1,0 +1,239 @@
+//! A mailbox: frames in order, exactly as the guest will see them.
+//!
+//! Two buffers: the guest's next turn is a slice of `front`; what arrives meanwhile goes to `back`.
+//! While a turn runs, `front` is with the thread that runs it. An empty mailbox owns no memory
+//! (`MBX-6`): emptied buffers go to the shard's [`BufferPool`].
+
+use crate::frame::{self, Frame};
+use crate::id::Address;
+
+/// Largest buffer that is kept for reuse, in bytes.
+const KEEP_BYTES: usize = 64 * 1024;
+/// Most buffers that are kept for reuse.
+const KEEP_COUNT: usize = 1024;
+
+/// Buffers for reuse, last in first out so that the next one is still in the cache.
+#[derive(Debug, Default)]
+pub struct BufferPool {
+    free: Vec<Vec<u8>>,
+}
+
+impl BufferPool {
+    /// An empty buffer, with capacity if one was left here.
+    #[inline]
+    pub fn take(&mut self) -> Vec<u8> {
+        self.free.pop().unwrap_or_default()
+    }
+
+    /// Keeps `buffer` for reuse, within bounds.
+    #[inline]
+    pub fn give(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() != 0 && buffer.capacity() <= KEEP_BYTES && self.free.len() < KEEP_COUNT {
+            buffer.clear();
+            self.free.push(buffer);
+        }
+    }
+}
+
+/// A slice of frames that was taken out of a mailbox for one turn.
+#[derive(Debug, Default)]
+pub struct TurnInput {
+    /// The mailbox's front buffer.
+    pub buffer: Vec<u8>,
+    /// Where the turn begins in it.
+    pub start: usize,
+    /// Where the turn ends in it; what follows is still queued.
+    pub end: usize,
+    /// Frames in the turn.
+    pub count: u32,
+}
+
+impl TurnInput {
+    /// The turn's frames.
+    #[inline]
+    #[must_use]
+    pub fn frames(&self) -> &[u8] {
+        self.buffer.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Where the frame after the first `consumed` ones begins.
+    #[must_use]
+    pub fn offset_after(&self, consumed: u32) -> usize {
+        if consumed >= self.count {
+            return self.end;
+        }
+        let taken: usize =
+            frame::Frames::new(self.frames()).take(consumed as usize).map(|frame| frame.encoded_len()).sum();
+        self.start + taken
+    }
+}
+
+/// The frames an actor has not handled yet.
+#[derive(Debug, Default)]
+pub struct Mailbox {
+    front: Vec<u8>,
+    cursor: usize,
+    back: Vec<u8>,
+    count: u32,
+    bytes: usize,
+}
+
+/// What a filter says about the next frame of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It belongs to the turn.
+    Take,
+    /// It is dead: drop it.
+    Skip,
+}
+
+impl Mailbox {
+    /// Frames queued, without those of a running turn.
+    #[inline]
+    #[must_use]
+    pub const fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether nothing is queued.
+    #[inline]
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// Bytes queued, headers included.
+    #[must_use]
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Appends a frame.
+    #[inline]
+    pub fn push(&mut self, frame: &Frame<'_>, pool: &mut BufferPool) {
+        if self.back.capacity() == 0 {
+            self.back = pool.take();
+        }
+        frame.write_to(&mut self.back);
+        self.count += 1;
+        self.bytes += frame.encoded_len();
+    }
+
+    /// Takes the next turn: at most `max_count` frames and `max_bytes` bytes, but at least one
+    /// frame. `judge` sees a frame and whether it would be the turn's first; a frame that it skips
+    /// ends the turn unless it is the first, and is judged again at the head of the next one.
+    #[inline]
+    pub fn take(
+        &mut self,
+        max_count: u32,
+        max_bytes: usize,
+        pool: &mut BufferPool,
+        mut judge: impl FnMut(&Frame<'_>, bool) -> Verdict,
+    ) -> Option<TurnInput> {
+        loop {
+            if self.cursor >= self.front.len() {
+                self.cursor = 0;
+                self.front.clear();
+                std::mem::swap(&mut self.front, &mut self.back);
+                if self.front.is_empty() {
+                    self.release(pool);
+                    return None;
+                }
+            }
+            let (mut at, mut count) = (self.cursor, 0);
+            while let Some(frame) = frame::read(&self.front, at) {
+                let len = frame.encoded_len();
+                if count > 0 && at + len - self.cursor > max_bytes {
+                    break;
+                }
+                if judge(&frame, count == 0) == Verdict::Skip {
+                    if count > 0 {
+                        break;
+                    }
+                    self.cursor += len;
+                    self.count -= 1;
+                    self.bytes -= len;
+                    at = self.cursor;
+                    continue;
+                }
+                at += len;
+                count += 1;
+                if count >= max_count {
+                    break;
+                }
+            }
+            if count == 0 {
+                continue;
+            }
+            self.count -= count;
+            self.bytes -= at - self.cursor;
+            let buffer = std::mem::take(&mut self.front);
+            return Some(TurnInput { buffer, start: std::mem::take(&mut self.cursor), end: at, count });
+        }
+    }
+
+    /// Gives a turn back: what lies behind `consumed_end` is queued again, in front.
+    #[inline]
+    pub fn put_back(&mut self, input: TurnInput, consumed_end: usize, returned: u32, pool: &mut BufferPool) {
+        self.count += returned;
+        self.bytes += input.end - consumed_end;
+        if consumed_end >= input.buffer.len() {
+            pool.give(input.buffer);
+        } else {
+            self.front = input.buffer;
+            self.cursor = consumed_end;
+        }
+    }
+
+    fn release(&mut self, pool: &mut BufferPool) {
+        pool.give(std::mem::take(&mut self.front));
+        pool.give(std::mem::take(&mut self.back));
+    }
+
+    /// Takes every frame out, in order, and leaves the mailbox empty.
+    pub fn drain(&mut self, mut each: impl FnMut(&Frame<'_>)) {
+        let front = std::mem::take(&mut self.front);
+        let back = std::mem::take(&mut self.back);
+        let rest = front.get(self.cursor..).unwrap_or_default();
+        frame::Frames::new(rest).chain(frame::Frames::new(&back)).for_each(|frame| each(&frame));
+        *self = Self::default();
+    }
+
+    /// Moves the frames that `pick` wants to `out`, in order.
+    pub fn extract(&mut self, out: &mut Vec<u8>, mut pick: impl FnMut(&Frame<'_>) -> bool) -> u32 {
+        let mut kept = Self::default();
+        let mut moved = 0;
+        let mut none = BufferPool::default();
+        self.drain(|frame| {
+            if pick(frame) {
+                frame.write_to(out);
+                moved += 1;
+            } else {
+                kept.push(frame, &mut none);
+            }
+        });
+        *self = kept;
+        moved
+    }
+
+    /// Drops the oldest frame that `pick` wants; returns whether there was one.
+    pub fn drop_oldest(&mut self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        let mut done = false;
+        let mut sink = Vec::new();
+        self.extract(&mut sink, |frame| {
+            if done || !pick(frame) {
+                return false;
+            }
+            done = true;
+            true
+        });
+        done
+    }
+}
+
+/// A message frame: what a mailbox holds for a tell.
+#[inline]
+#[must_use]
+pub const fn message(sender: Address, payload: &[u8]) -> Frame<'_> {
+    Frame { kind: frame::kind::MESSAGE, flags: 0, corr: 0, address: sender, payload }
+}

@@ -1,0 +1,73 @@
+//! Records: how messages travel between threads before they lie in a mailbox.
+//!
+//! A record is a [`ROUTE_BYTES`] route and a frame. The route is four `u32` words: the target's
+//! index and tag, and one word whose meaning depends on the kind. Outside environments write the
+//! same bytes, so a flush copies them once into a shard's inbox.
+
+use crate::frame::{self, Frame};
+use crate::id::Address;
+
+/// Bytes in front of a record's frame.
+pub const ROUTE_BYTES: usize = 16;
+/// A timeout word that means "never".
+pub const FOREVER: u32 = u32::MAX;
+
+/// Kinds that only records have; messages and asks use [`frame::kind`].
+pub mod kind {
+    /// An ask of an actor on another shard. The word is the asker's incarnation; the payload
+    /// begins with the timeout and a zero word, as in the guest's effect.
+    pub const ACTOR_ASK: u16 = 256;
+    /// A settled ask on its way to the asker; the word is the incarnation that asked.
+    pub const REPLY: u16 = 257;
+    /// A failed ask on its way to the asker; the word is the incarnation that asked.
+    pub const ASK_FAILED: u16 = 258;
+    /// A refused message on its way back to its sender; the word is the incarnation that sent it.
+    pub const SEND_FAILED: u16 = 259;
+}
+
+/// On a message of a port: complete the slot when the message is in the mailbox or refused. The
+/// route's word is how long it may wait for room, in milliseconds.
+pub const FLAG_CONFIRM: u16 = 4;
+
+/// One record, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Whom it is for.
+    pub target: Address,
+    /// Depends on the kind: a timeout in milliseconds, or an incarnation.
+    pub word: u32,
+    /// What it is, from whom, and the payload.
+    pub frame: Frame<'a>,
+}
+
+impl Record<'_> {
+    /// Appends the record.
+    pub fn write_to(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.target.index.to_le_bytes());
+        out.extend_from_slice(&self.target.tag.to_le_bytes());
+        out.extend_from_slice(&self.word.to_le_bytes());
+        self.frame.write_to(out);
+    }
+
+    /// Bytes this record takes.
+    #[must_use]
+    pub const fn encoded_len(&self) -> usize {
+        ROUTE_BYTES + self.frame.encoded_len()
+    }
+}
+
+/// Reads the record at `at`, or `None` when the rest is too short for it.
+#[inline]
+#[must_use]
+pub fn read(bytes: &[u8], at: usize) -> Option<Record<'_>> {
+    let route: &[u8; ROUTE_BYTES] = bytes.get(at..at.checked_add(ROUTE_BYTES)?)?.try_into().ok()?;
+    let [i0, i1, i2, i3, t0, t1, t2, t3, t4, t5, t6, t7, w0, w1, w2, w3] = *route;
+    Some(Record {
+        target: Address {
+            index: u32::from_le_bytes([i0, i1, i2, i3]),
+            tag: u64::from_le_bytes([t0, t1, t2, t3, t4, t5, t6, t7]),
+        },
+        word: u32::from_le_bytes([w0, w1, w2, w3]),
+        frame: frame::read(bytes, at + ROUTE_BYTES)?,
+    })
+}

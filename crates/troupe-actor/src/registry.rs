@@ -1,0 +1,115 @@
+//! The registry: name → address. Reads take no lock (`REG-6`).
+
+use std::sync::Arc;
+
+use papaya::{HashMap, Operation, Compute};
+
+use crate::id::Address;
+
+/// Longest name, in bytes (`REG-4`).
+const MAX_NAME_BYTES: usize = 255;
+
+/// Names and who has them.
+#[derive(Default)]
+pub struct Registry {
+    names: HashMap<Arc<str>, Address>,
+}
+
+impl Registry {
+    /// Takes a name; of several at once exactly one succeeds (`REG-1`).
+    ///
+    /// # Errors
+    /// The address of whoever has it.
+    pub fn claim(&self, name: &Arc<str>, address: Address) -> Result<(), Address> {
+        match self.names.pin().try_insert(Arc::clone(name), address) {
+            Ok(_) => Ok(()),
+            Err(occupied) => Err(*occupied.current),
+        }
+    }
+
+    /// Gives a name back, unless it is somebody else's by now (`REG-3`).
+    pub fn release(&self, name: &str, address: Address) {
+        let names = self.names.pin();
+        let _: Compute<'_, _, _, ()> = names.compute(Arc::from(name), |entry| match entry {
+            Some((_, holder)) if *holder == address => Operation::Remove,
+            _ => Operation::Abort(()),
+        });
+    }
+
+    /// Who has this name.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Address> {
+        self.names.pin().get(name).copied()
+    }
+
+    /// How many names are taken.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether no name is taken.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+}
+
+/// Checks a name against `REG-4`; the error is the rule it breaks.
+///
+/// # Errors
+/// A sentence for the user.
+pub fn check_name(name: &str) -> Result<(), &'static str> {
+    if name.is_empty() {
+        return Err("a name has at least one byte");
+    }
+    if name.len() > MAX_NAME_BYTES {
+        return Err("a name has at most 255 bytes");
+    }
+    if name.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err("a name has no white space and no control characters");
+    }
+    if name.contains(['*', '>']) {
+        return Err("a name has neither '*' nor '>'");
+    }
+    if name.split('.').any(str::is_empty) {
+        return Err("a name has no empty part between its dots");
+    }
+    if name.starts_with('$') || name.starts_with("_INBOX") {
+        return Err("names that begin with '$' or '_INBOX' are reserved");
+    }
+    if name.contains('/') {
+        return Err("a name has no '/', which separates the parts of a path");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Registry, check_name};
+    use crate::id::Address;
+    use std::sync::Arc;
+
+    #[test]
+    fn names_that_could_not_be_subjects_are_refused() {
+        for good in ["a", "parser", "a.b-c_d", "Größe", "x1"] {
+            assert_eq!(check_name(good), Ok(()), "{good}");
+        }
+        let long = "x".repeat(256);
+        for bad in ["", "a b", "a\tb", "a\0", ".a", "a.", "a..b", "a*", ">", "$a", "_INBOX.x", "a/b", &long] {
+            assert!(check_name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn a_dead_holder_cannot_release_its_successors_name() {
+        let (registry, name) = (Registry::default(), Arc::from("a"));
+        let (old, new) = (Address { index: 1, tag: 1 }, Address { index: 1, tag: 2 });
+        assert_eq!(registry.claim(&name, old), Ok(()));
+        assert_eq!(registry.claim(&name, new), Err(old));
+        registry.release("a", old);
+        assert_eq!(registry.claim(&name, new), Ok(()));
+        registry.release("a", old);
+        assert_eq!(registry.find("a"), Some(new));
+    }
+}

@@ -1,0 +1,140 @@
+//! Answers: how an ask is settled, and how its asker hears of it.
+
+use super::deliver::failure;
+use super::Shard;
+use crate::ask::{Ask, AskError, AskState};
+use crate::cell::Waiter;
+use crate::frame::{self, Frame};
+use crate::id::Address;
+use crate::port::write_completion;
+use crate::reason::Crash;
+use crate::record::{self, Record};
+use crate::shared::Shared;
+
+impl Shard {
+    /// Answers an ask that `local` was given. False when there is no such ask any more: it was
+    /// answered before, or its deadline has passed.
+    #[inline]
+    pub(super) fn reply(&mut self, local: u32, number: u32, payload: &[u8], failed: bool) -> bool {
+        let open = self.asks.get_mut(number).is_some_and(|ask| ask.target == local && ask.state == AskState::Delivered);
+        let Some(ask) = (if open { self.asks.remove(number) } else { None }) else {
+            self.late_replies += 1;
+            return false;
+        };
+        let status = if failed { AskError::HandlerError as u32 } else { 0 };
+        match ask.asker.port() {
+            Some(port) => {
+                if let Some(buffer) = self.completions_of(port) {
+                    write_completion(buffer, ask.corr, status, payload);
+                }
+            }
+            None if failed => {
+                let mut report = status.to_le_bytes().to_vec();
+                report.extend_from_slice(payload);
+                let from = self.address_of(local);
+                self.send_answer(ask.asker, ask.incarnation, frame::kind::ASK_FAILED, ask.corr, from, &report);
+            }
+            None => {
+                let from = self.address_of(local);
+                self.send_answer(ask.asker, ask.incarnation, frame::kind::REPLY, ask.corr, from, payload);
+            }
+        }
+        true
+    }
+
+    /// Settles an ask with a failure, whatever its state, and removes it.
+    pub(super) fn settle_now(&mut self, shared: &Shared, number: u32, error: AskError, crash: Option<&Crash>) {
+        let Some(ask) = self.asks.remove(number) else { return };
+        if !matches!(ask.state, AskState::Settled(_)) {
+            self.tell_asker(shared, &ask, error, crash);
+        }
+    }
+
+    /// Settles an ask from outside, by its deadline or its caller; its frame may still be queued.
+    pub(super) fn settle_early(&mut self, shared: &Shared, number: u32, error: AskError) {
+        if let Some(ask) = self.asks.settle(number, error) {
+            self.tell_asker(shared, &ask, error, None);
+        }
+    }
+
+    fn tell_asker(&mut self, shared: &Shared, ask: &Ask, error: AskError, crash: Option<&Crash>) {
+        let Some(port) = ask.asker.port() else {
+            let from = self.address_of(ask.target);
+            let payload = crash.map_or_else(
+                || failure(error),
+                |crash| {
+                    let mut payload = (error as u32).to_le_bytes().to_vec();
+                    payload.extend_from_slice(crash.to_string().as_bytes());
+                    payload
+                },
+            );
+            return self.send_answer(ask.asker, ask.incarnation, frame::kind::ASK_FAILED, ask.corr, from, &payload);
+        };
+        let waiter = Waiter { port, slot: ask.corr };
+        match crash {
+            Some(crash) => {
+                let path = self.path_of(ask.target);
+                self.tell_port(shared, waiter, |port, slot| port.fail(slot, error, &path, crash));
+            }
+            None => self.complete(waiter, error as u32, &[]),
+        }
+    }
+
+    /// Sends an answer frame to the actor that asked, here or on another shard.
+    pub(super) fn send_answer(&mut self, to: Address, incarnation: u32, kind: u16, corr: u32, from: Address, payload: &[u8]) {
+        let frame = Frame { kind, flags: 0, corr, address: from, payload };
+        let owner = self.owner(to.index);
+        if owner == self.index {
+            return self.take_answer(to, incarnation, kind, &frame);
+        }
+        let kind = match kind {
+            frame::kind::REPLY => record::kind::REPLY,
+            frame::kind::ASK_FAILED => record::kind::ASK_FAILED,
+            _ => record::kind::SEND_FAILED,
+        };
+        if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
+            Record { target: to, word: incarnation, frame: Frame { kind, ..frame } }.write_to(&mut outbox.records);
+        }
+    }
+
+    /// Puts an answer in front of the actor that asked. An answer for another incarnation, or for
+    /// an actor that has ended, is dropped (`ASK-4`). Answers are exempt from capacity (`OVF-3`).
+    pub(super) fn take_answer(&mut self, to: Address, incarnation: u32, kind: u16, frame: &Frame<'_>) {
+        let local = self.local(to.index);
+        let alive = self.cells.get_mut(local as usize).filter(|cell| cell.tag == to.tag && cell.tag != 0);
+        let Some(cell) = alive.filter(|cell| cell.incarnation == incarnation) else {
+            self.late_replies += 1;
+            return;
+        };
+        let frame = Frame { kind, ..*frame };
+        let is_reply = kind != frame::kind::SEND_FAILED;
+        match cell.rare.as_deref_mut() {
+            Some(rare) if is_reply && rare.awaiting.contains(&frame.corr) => {
+                frame.write_to(&mut rare.answers);
+                rare.answer_count += 1;
+            }
+            _ => {
+                cell.mailbox.push(&frame, &mut self.pool);
+                cell.rare_mut().queued_answers += 1;
+            }
+        }
+        self.schedule(local);
+    }
+
+    /// Lets a handler wait for these tags: answers that came before are moved to the front.
+    pub(super) fn set_awaiting(&mut self, local: u32, tags: &[u8]) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let rare = cell.rare.get_or_insert_with(Box::default);
+        rare.awaiting.clear();
+        rare.awaiting.extend(tags.chunks_exact(4).filter_map(|raw| frame::word(raw, 0)));
+        if rare.queued_answers == 0 {
+            return;
+        }
+        let (awaiting, answers) = (&rare.awaiting, &mut rare.answers);
+        let moved = cell.mailbox.extract(answers, |frame| {
+            matches!(frame.kind, frame::kind::REPLY | frame::kind::ASK_FAILED) && awaiting.contains(&frame.corr)
+        });
+        rare.answer_count += moved;
+        rare.queued_answers = rare.queued_answers.saturating_sub(moved);
+    }
+}

@@ -1,0 +1,269 @@
+//! Control: what is asked of an actor from outside, under the shard's lock.
+
+use std::sync::Arc;
+
+use super::{Ended, Shard, TimerKind};
+use crate::ask::AskError;
+use crate::behavior::Behavior;
+use crate::cell::{Cell, Ending, Waiter};
+use crate::counters::Counters;
+use crate::error::SpawnError;
+use crate::event::{Event, Subject};
+use crate::id::{ActorId, Address};
+use crate::reason::{ExitReason, ReasonTag};
+use crate::shared::Shared;
+use crate::spec::{ActorSpec, SpawnArgs};
+use crate::status::Status;
+
+/// A snapshot of one actor.
+#[derive(Clone, Debug)]
+pub struct ActorStatus {
+    /// Its address.
+    pub address: Address,
+    /// Its identity; `None` for an actor that has ended.
+    pub id: Option<ActorId>,
+    /// Its path; empty for an actor that has ended.
+    pub path: Arc<str>,
+    /// Its name.
+    pub name: Option<Arc<str>>,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Start attempts so far.
+    pub incarnation: u32,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// Messages queued, those that wait for room not included.
+    pub queued: u32,
+    /// Messages in its hands.
+    pub in_hand: u32,
+    /// How long this life has lasted, in milliseconds.
+    pub uptime_ms: u64,
+    /// Sums since it was spawned.
+    pub counters: Counters,
+    /// Why it ended, if it did.
+    pub exit: Option<ExitReason>,
+}
+
+/// How an actor is to end.
+#[derive(Clone, Copy, Debug)]
+pub struct EndRequest {
+    /// Work off what was accepted first.
+    pub drain: bool,
+    /// Killed when it takes longer than this, in milliseconds; `u64::MAX` for never.
+    pub grace_ms: u64,
+    /// Who waits for the end.
+    pub waiter: Option<Waiter>,
+}
+
+impl Shard {
+    /// Moves an actor in. With a `behavior` it is ready at once, otherwise a worker starts it.
+    ///
+    /// # Errors
+    /// When the name is taken, or the system is closing.
+    pub fn spawn(
+        &mut self,
+        shared: &Shared,
+        spec: &Arc<ActorSpec>,
+        args: SpawnArgs,
+        behavior: Option<Box<dyn Behavior>>,
+        waiter: Option<Waiter>,
+    ) -> Result<(Address, ActorId), SpawnError> {
+        if shared.is_closing() {
+            return Err(SpawnError::Shutdown);
+        }
+        let local = self.free.pop().unwrap_or_else(|| {
+            self.cells.push(Cell::vacant());
+            (self.cells.len() - 1) as u32
+        });
+        let index = self.global(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return Err(SpawnError::Full) };
+        let id = cell.id(index);
+        let address = Address { index, tag: shared.tag_of(id) };
+        if let Some(name) = &args.name
+            && let Err(holder) = shared.names.claim(name, address)
+        {
+            self.free.push(local);
+            return Err(SpawnError::NameTaken { name: name.to_string(), holder });
+        }
+        cell.occupy(address.tag, Arc::clone(spec), args, self.now);
+        shared.actor_came();
+        match (behavior, cell.status()) {
+            (Some(behavior), _) => {
+                cell.incarnation = 1;
+                cell.single = !behavior.takes_batches();
+                cell.behavior = Some(behavior);
+                cell.set_status(Status::Ready);
+                if shared.is_listened() {
+                    shared.emit(&Event::Started(self.subject(local)));
+                }
+            }
+            (None, Status::Creating) => {}
+            (None, _) => {
+                cell.rare_mut().start_waiters.extend(waiter);
+                self.begin_start(shared, local);
+            }
+        }
+        Ok((address, id))
+    }
+
+    /// Asks an actor to end; the waiter hears when it has.
+    pub fn end(&mut self, shared: &Shared, address: Address, request: EndRequest) {
+        let Some((local, cell)) = self.resolve(address) else {
+            return self.watch_ended(shared, address, request.waiter);
+        };
+        let tag = cell.tag;
+        if let Some(waiter) = request.waiter {
+            cell.rare_mut().end_waiters.push(waiter);
+        }
+        cell.ending = match (cell.ending, request.drain) {
+            (Some(Ending::Kill), _) => Some(Ending::Kill),
+            (None | Some(Ending::Drain), true) => Some(Ending::Drain),
+            (_, _) => Some(Ending::Stop),
+        };
+        if request.grace_ms < u64::from(u32::MAX) {
+            self.set_timer(request.grace_ms, TimerKind::Grace(local, tag));
+        }
+        self.proceed_ending(shared, local);
+    }
+
+    /// Ends an actor now. False when it has ended already.
+    pub fn kill(&mut self, shared: &Shared, address: Address) -> bool {
+        let Some((local, _)) = self.resolve(address) else { return false };
+        self.kill_local(shared, local);
+        true
+    }
+
+    fn kill_local(&mut self, shared: &Shared, local: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.ending = Some(Ending::Kill);
+        if cell.running {
+            let (slot, number) = cell.turn;
+            shared.kill_turn(slot, number);
+        } else {
+            self.killed(shared, local);
+        }
+    }
+
+    pub(super) fn grace_over(&mut self, shared: &Shared, local: u32, tag: u64) {
+        if self.cells.get(local as usize).is_some_and(|cell| cell.tag == tag) {
+            self.kill_local(shared, local);
+        }
+    }
+
+    /// Kills whoever is left.
+    pub(super) fn kill_all(&mut self, shared: &Shared) {
+        for local in 0..self.cells.len() as u32 {
+            if self.cells.get(local as usize).is_some_and(|cell| cell.tag != 0) {
+                self.kill_local(shared, local);
+            }
+        }
+    }
+
+    /// Asks every actor to end, and kills those left at the deadline.
+    pub fn end_all(&mut self, shared: &Shared, deadline_ms: u64) {
+        self.set_timer(deadline_ms, TimerKind::Shutdown);
+        for local in 0..self.cells.len() as u32 {
+            if self.cells.get(local as usize).is_some_and(|cell| cell.tag != 0) {
+                let address = self.address_of(local);
+                self.end(shared, address, EndRequest { drain: true, grace_ms: u64::MAX, waiter: None });
+            }
+        }
+    }
+
+    /// Tells the waiter when the actor has ended; at once if it has.
+    pub fn watch(&mut self, shared: &Shared, address: Address, waiter: Waiter) {
+        match self.resolve(address) {
+            Some((_, cell)) => cell.rare_mut().end_waiters.push(waiter),
+            None => self.watch_ended(shared, address, Some(waiter)),
+        }
+    }
+
+    fn watch_ended(&mut self, shared: &Shared, address: Address, waiter: Option<Waiter>) {
+        let Some(waiter) = waiter else { return };
+        let reason = self
+            .ended
+            .get(&address.tag)
+            .map_or_else(|| ExitReason::plain(ReasonTag::Normal), |ended| ended.reason.clone());
+        self.tell_port(shared, waiter, |port, slot| port.ended(slot, &reason));
+    }
+
+    /// A port gives up on an ask of its own.
+    pub fn abort_ask(&mut self, shared: &Shared, asker: Address, slot: u32) {
+        if let Some(number) = self.asks.find(asker, slot) {
+            self.settle_early(shared, number, AskError::Aborted);
+        }
+    }
+
+    /// A snapshot of an actor; of one that has ended, what is remembered.
+    #[must_use]
+    pub fn status(&self, address: Address) -> Option<ActorStatus> {
+        let local = self.local(address.index);
+        match self.cells.get(local as usize) {
+            Some(cell) if cell.tag == address.tag && cell.tag != 0 => Some(self.snapshot(local, cell)),
+            _ => self.ended.get(&address.tag).map(|ended| ended_status(address, ended)),
+        }
+    }
+
+    /// Snapshots of all actors that have not ended.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<ActorStatus> {
+        let live = self.cells.iter().enumerate().filter(|(_, cell)| cell.tag != 0);
+        live.map(|(local, cell)| self.snapshot(local as u32, cell)).collect()
+    }
+
+    fn snapshot(&self, local: u32, cell: &Cell) -> ActorStatus {
+        let rare = cell.rare.as_deref();
+        let answers = rare.map_or(0, |rare| rare.queued_answers);
+        ActorStatus {
+            address: self.address_of(local),
+            id: Some(cell.id(self.global(local))),
+            path: self.path_of(local),
+            name: rare.and_then(|rare| rare.name.clone()),
+            status: cell.status(),
+            incarnation: cell.incarnation,
+            restarts: rare.map_or(0, |rare| rare.history.restarts),
+            queued: cell.mailbox.len().saturating_sub(answers),
+            in_hand: cell.in_hand,
+            uptime_ms: self.now.saturating_sub(cell.since),
+            counters: cell.counters(),
+            exit: None,
+        }
+    }
+
+    pub(super) fn subject(&self, local: u32) -> Subject {
+        let address = self.address_of(local);
+        let cell = self.cells.get(local as usize);
+        Subject {
+            id: cell.map_or(ActorId::new(address.index, 0), |cell| cell.id(address.index)),
+            address,
+            path: self.path_of(local),
+            incarnation: cell.map_or(0, |cell| cell.incarnation),
+            uptime_ms: cell.map_or(0, |cell| self.now.saturating_sub(cell.since)),
+        }
+    }
+
+    /// Messages queued and in hand, by walking the cells: what the audit compares the counters with.
+    #[must_use]
+    pub fn count_present(&self) -> (u64, u64) {
+        self.statuses().iter().fold((0, 0), |(queued, in_hand), status| {
+            (queued + u64::from(status.queued), in_hand + u64::from(status.in_hand))
+        })
+    }
+}
+
+fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
+    ActorStatus {
+        address,
+        id: None,
+        path: Arc::from(""),
+        name: None,
+        status: ended.status,
+        incarnation: 0,
+        restarts: 0,
+        queued: 0,
+        in_hand: 0,
+        uptime_ms: 0,
+        counters: Counters::default(),
+        exit: Some(ended.reason.clone()),
+    }
+}

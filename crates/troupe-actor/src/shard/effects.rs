@@ -1,0 +1,146 @@
+//! Effects: what a turn's result asks for. Checked as a whole before any of it happens, so that a
+//! malformed result has no effect at all (`TURN-2`).
+
+use super::deliver::{Incoming, Wants};
+use super::Shard;
+use crate::event::Event;
+use crate::frame::{self, Frame, Frames, effect};
+use crate::id::Address;
+use crate::reason::{Crash, ReasonTag};
+use crate::record::{self, Record};
+use crate::shared::Shared;
+
+/// What a guest's ask waits when it does not say, in milliseconds (`ASK-1`).
+const DEFAULT_ASK_MS: u32 = 5_000;
+
+/// A result that was checked.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Plan {
+    /// Frames of the turn that were taken.
+    pub consumed: u32,
+    /// The actor stops itself.
+    pub stops: bool,
+    /// The handler waits for the answers to these tags, raw.
+    pub awaits: Option<Vec<u8>>,
+}
+
+impl Plan {
+    /// Checks the result of a turn of `count` frames.
+    #[inline]
+    pub fn read(output: &[u8], count: u32) -> Result<Self, Crash> {
+        let (Some(version), Some(consumed)) = (frame::word(output, 0), frame::word(output, 4)) else {
+            return Err(malformed(format!("the result has {} bytes, its header alone takes 8", output.len())));
+        };
+        if version != frame::FORMAT_VERSION {
+            return Err(malformed(format!("the result has version {version}, expected {}", frame::FORMAT_VERSION)));
+        }
+        if consumed > count {
+            return Err(malformed(format!("the result consumed {consumed} of {count} frames")));
+        }
+        let mut plan = Self { consumed, ..Self::default() };
+        let mut frames = Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default());
+        for frame in frames.by_ref() {
+            match frame.kind {
+                effect::ASK if frame.payload.len() < 8 => {
+                    return Err(malformed("an ask effect is shorter than its timeout".to_owned()));
+                }
+                effect::STOP => plan.stops = true,
+                effect::AWAIT => plan.awaits = Some(frame.payload.to_vec()),
+                effect::CRASH => return Err(typed_crash(frame.payload)),
+                _ => {}
+            }
+        }
+        if frames.rest() != 0 {
+            let at = output.len() - frames.rest();
+            return Err(malformed(format!("the effect at byte {at} does not fit into {} bytes", output.len())));
+        }
+        if consumed == 0 && plan.awaits.is_none() {
+            return Err(malformed("the result consumed nothing and waits for nothing".to_owned()));
+        }
+        Ok(plan)
+    }
+}
+
+fn malformed(what: String) -> Crash {
+    Crash::new(ReasonTag::HostError, format!("malformed result: {what}"))
+}
+
+/// A crash that the guest reported itself: name, message and stack, each ended by NUL.
+fn typed_crash(payload: &[u8]) -> Crash {
+    let text = String::from_utf8_lossy(payload);
+    let mut parts = text.split('\0');
+    let name = parts.next().unwrap_or_default();
+    let message = parts.next().unwrap_or_default();
+    let stack = parts.next().unwrap_or_default();
+    let mut crash = Crash::new(ReasonTag::Trap, format!("{name}: {message}"));
+    crash.backtrace = stack.lines().take(16).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    crash
+}
+
+impl Shard {
+    /// Lets checked effects happen, in order. Returns how many asks were answered.
+    #[inline]
+    pub(super) fn apply_effects(&mut self, shared: &Shared, local: u32, output: &[u8]) -> u32 {
+        let sender = self.address_of(local);
+        let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
+        let mut answered = 0;
+        for frame in Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default()) {
+            match frame.kind {
+                effect::TELL => self.tell(shared, sender, incarnation, &frame),
+                effect::REPLY => answered += u32::from(self.reply(local, frame.corr, frame.payload, false)),
+                effect::FAIL => answered += u32::from(self.reply(local, frame.corr, frame.payload, true)),
+                effect::ASK => self.ask(shared, sender, incarnation, &frame),
+                effect::LOG => self.log(shared, local, &frame),
+                // Stop and await are in the plan; kinds of later versions are skipped.
+                _ => {}
+            }
+        }
+        answered
+    }
+
+    #[inline]
+    fn tell(&mut self, shared: &Shared, sender: Address, incarnation: u32, frame: &Frame<'_>) {
+        let report = frame.flags & frame::FLAG_REPORT != 0;
+        let owner = self.owner(frame.address.index);
+        if owner == self.index || frame.address.port().is_some() {
+            let wants = if report { Wants::Report } else { Wants::Nothing };
+            let message =
+                Incoming { target: frame.address, sender, incarnation, corr: frame.corr, payload: frame.payload, wants };
+            return self.deliver(shared, &message);
+        }
+        if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
+            let flags = if report { frame::FLAG_REPORT } else { 0 };
+            let target = frame.address;
+            let frame = Frame { kind: frame::kind::MESSAGE, flags, address: sender, ..*frame };
+            Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
+        }
+    }
+
+    fn ask(&mut self, shared: &Shared, sender: Address, incarnation: u32, frame: &Frame<'_>) {
+        let target = frame.address;
+        let timeout = match frame::word(frame.payload, 0).unwrap_or(0) {
+            0 => DEFAULT_ASK_MS,
+            timeout => timeout,
+        };
+        let owner = self.owner(target.index);
+        if owner == self.index || target.port().is_some() {
+            let payload = frame.payload.get(8..).unwrap_or_default();
+            let wants = Wants::Answer(timeout);
+            return self.deliver(shared, &Incoming { target, sender, incarnation, corr: frame.corr, payload, wants });
+        }
+        if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
+            let mut payload = timeout.to_le_bytes().to_vec();
+            payload.extend_from_slice(frame.payload.get(4..).unwrap_or_default());
+            let frame = Frame { kind: record::kind::ACTOR_ASK, flags: 0, corr: frame.corr, address: sender, payload: &payload };
+            Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
+        }
+    }
+
+    fn log(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {
+        if shared.is_listened() {
+            let subject = self.subject(local);
+            let text = String::from_utf8_lossy(frame.payload).into_owned();
+            shared.emit(&Event::Log { subject, level: frame.corr.min(3), text });
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A job: what a thread does for one actor while it does not hold the shard's lock.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::behavior::{Behavior, InlineTurn, SuspendedTurn};
+use crate::interrupt::TurnSlot;
+use crate::mailbox::TurnInput;
+use crate::reason::{Crash, ReasonTag, StartError};
+use crate::spec::ActorSpec;
+
+/// What to do.
+pub enum Work {
+    /// Handle a turn.
+    Turn,
+    /// Make a behavior and start it with this configuration.
+    Start(Arc<ActorSpec>, Vec<u8>),
+    /// Go down in order.
+    Stop,
+    /// Finish a turn that left a port's thread half-way.
+    Resume(Box<dyn SuspendedTurn>),
+}
+
+/// How it went.
+pub enum Outcome {
+    /// Not run yet.
+    Pending,
+    /// Done; the result of a turn is with the behavior.
+    Done,
+    /// A crash; the behavior is lost.
+    Crashed(Crash),
+    /// The start failed.
+    StartFailed(StartError),
+    /// Left the port's thread half-way.
+    Suspended(Box<dyn SuspendedTurn>),
+    /// Nothing ran.
+    Declined,
+}
+
+/// A job, with all that it needs.
+pub struct Job {
+    /// The actor's cell.
+    pub local: u32,
+    /// What to do.
+    pub work: Work,
+    /// The actor's behavior, if it has one.
+    pub behavior: Option<Box<dyn Behavior>>,
+    /// The turn.
+    pub input: TurnInput,
+    /// Messages among the turn's frames; the rest are answers.
+    pub messages: u32,
+    /// Asks among them.
+    pub asks: u32,
+    /// How it went.
+    pub outcome: Outcome,
+    /// It ran longer than the watchdog allows.
+    pub slow: bool,
+    /// The timeout of the one ask of an inline turn, in milliseconds.
+    pub timeout: u32,
+}
+
+impl Job {
+    /// A job without a turn.
+    #[must_use]
+    pub fn new(local: u32, work: Work, behavior: Option<Box<dyn Behavior>>) -> Self {
+        Self {
+            local,
+            work,
+            behavior,
+            input: TurnInput::default(),
+            messages: 0,
+            asks: 0,
+            outcome: Outcome::Pending,
+            slow: false,
+            timeout: 0,
+        }
+    }
+
+    /// Runs on a worker, as turn `number` of `slot`.
+    pub fn run(&mut self, slot: &TurnSlot, number: u64) {
+        slot.begin(number);
+        let work = std::mem::replace(&mut self.work, Work::Turn);
+        let result = match work {
+            Work::Turn => self.turn(),
+            Work::Start(spec, config) => self.start(&spec, &config),
+            Work::Stop => self.stop(),
+            Work::Resume(suspended) => self.resume(suspended),
+        };
+        slot.end();
+        self.slow = slot.was_slow(number);
+        self.outcome = result;
+    }
+
+    /// Runs a turn on a port's thread.
+    pub fn run_inline(&mut self, slot: &TurnSlot, number: u64) {
+        let Some(behavior) = self.behavior.take() else { return };
+        slot.begin(number);
+        let frames = self.input.frames();
+        let result = catch_unwind(AssertUnwindSafe(|| behavior.handle_inline(frames)));
+        slot.end();
+        self.outcome = match result {
+            Ok(InlineTurn::Done(behavior, result)) => {
+                self.behavior = Some(behavior);
+                result.map_or_else(Outcome::Crashed, |()| Outcome::Done)
+            }
+            Ok(InlineTurn::Suspended(suspended)) => Outcome::Suspended(suspended),
+            Ok(InlineTurn::Declined(behavior)) => {
+                self.behavior = Some(behavior);
+                Outcome::Declined
+            }
+            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+        };
+    }
+
+    fn turn(&mut self) -> Outcome {
+        let Some(behavior) = self.behavior.as_mut() else {
+            return Outcome::Crashed(Crash::new(ReasonTag::HostPanic, "a turn without a behavior"));
+        };
+        let frames = self.input.frames();
+        match catch_unwind(AssertUnwindSafe(|| behavior.handle(frames))) {
+            Ok(Ok(())) => Outcome::Done,
+            Ok(Err(crash)) => Outcome::Crashed(crash),
+            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+        }
+    }
+
+    fn start(&mut self, spec: &ActorSpec, config: &[u8]) -> Outcome {
+        let made = catch_unwind(AssertUnwindSafe(|| {
+            let mut behavior = spec.factory.create()?;
+            behavior.start(config)?;
+            Ok(behavior)
+        }));
+        match made {
+            Ok(Ok(behavior)) => {
+                self.behavior = Some(behavior);
+                Outcome::Done
+            }
+            Ok(Err(error)) => Outcome::StartFailed(error),
+            Err(panic) => Outcome::StartFailed(StartError { crash: host_panic(&*panic), deterministic: false }),
+        }
+    }
+
+    fn stop(&mut self) -> Outcome {
+        if let Some(behavior) = self.behavior.as_mut() {
+            // How it goes down decides nothing: it is dropped in any case.
+            let _ = catch_unwind(AssertUnwindSafe(|| behavior.stop()));
+        }
+        Outcome::Done
+    }
+
+    fn resume(&mut self, suspended: Box<dyn SuspendedTurn>) -> Outcome {
+        match catch_unwind(AssertUnwindSafe(|| suspended.finish())) {
+            Ok((behavior, result)) => {
+                self.behavior = behavior;
+                result.map_or_else(Outcome::Crashed, |()| Outcome::Done)
+            }
+            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+        }
+    }
+}
+
+fn host_panic(panic: &(dyn std::any::Any + Send)) -> Crash {
+    let text = panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message");
+    Crash::new(ReasonTag::HostPanic, format!("the host panicked: {text}"))
+}

@@ -1,0 +1,455 @@
+//! Coming up, failing, coming up again, going down. The only callers of `Cell::set_status`.
+
+use std::sync::Arc;
+
+use super::deliver::error_of;
+use super::{Ended, Job, Shard, TimerKind, Work};
+use crate::ask::AskError;
+use crate::behavior::Behavior;
+use crate::cell::Ending;
+use crate::counters::LossReason;
+use crate::event::Event;
+use crate::frame::{self, Frame, Frames};
+use crate::id::Address;
+use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
+use crate::shared::Shared;
+use crate::status::Status;
+use crate::supervision::decide::{Decision, End, decide};
+
+/// After a crash that did not come again, one message a turn for this long (`TURN-3`).
+const CAUTION_MS: u64 = 1_000;
+
+/// How an actor ends, as [`Shard::terminate`] needs it.
+struct LastEnd {
+    status: Status,
+    reason: ExitReason,
+    loss: LossReason,
+}
+
+impl Shard {
+    /// Begins a life: a worker makes the behavior and starts it.
+    pub(super) fn begin_start(&mut self, shared: &Shared, local: u32) {
+        let address = self.address_of(local);
+        let path = self.path_of(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let Some(spec) = cell.spec.clone() else { return };
+        cell.incarnation = cell.incarnation.wrapping_add(1);
+        if cell.status() == Status::Creating {
+            cell.set_status(Status::Starting);
+        }
+        cell.running = true;
+        let seed = shared.seed_for(cell.id(address.index), cell.incarnation);
+        let user = cell.rare.as_deref().and_then(|rare| rare.user.as_deref()).unwrap_or(&spec.user);
+        let config = configuration(seed, cell.incarnation, address, &path, &spec.peers, user);
+        self.jobs.push_back(Job::new(local, Work::Start(spec, config), None));
+    }
+
+    /// A job that was no turn is done: the actor is up, or down.
+    pub(super) fn commit_life(&mut self, shared: &Shared, mut job: Job) {
+        let behavior = job.behavior.take();
+        let Some(cell) = self.cells.get_mut(job.local as usize) else { return };
+        if cell.status() == Status::Stopping {
+            self.retire(job.local, behavior);
+            self.ended_in_order(shared, job.local);
+        } else if cell.ending == Some(Ending::Kill) {
+            self.retire(job.local, behavior);
+            self.killed(shared, job.local);
+        } else {
+            self.came_up(shared, job.local, behavior);
+        }
+    }
+
+    fn came_up(&mut self, shared: &Shared, local: u32, behavior: Option<Box<dyn Behavior>>) {
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let first = cell.status() == Status::Starting;
+        let cautious = cell.rare.as_deref().is_some_and(|rare| rare.replay > 0);
+        cell.single = cautious || behavior.as_deref().is_some_and(|behavior| !behavior.takes_batches());
+        cell.behavior = behavior;
+        cell.since = now;
+        cell.set_status(Status::Ready);
+        let mut failure = None;
+        let mut waiters = Vec::new();
+        if let Some(rare) = cell.rare.as_deref_mut() {
+            failure = rare.last_failure.take();
+            waiters = std::mem::take(&mut rare.start_waiters);
+        }
+        for waiter in waiters {
+            self.tell_port(shared, waiter, |port, slot| port.started(slot, Ok(())));
+        }
+        if shared.is_listened() {
+            let subject = self.subject(local);
+            shared.emit(&match failure {
+                Some(reason) if !first => Event::Restarted(subject, reason),
+                _ => Event::Started(subject),
+            });
+        }
+        self.proceed_ending(shared, local);
+        self.schedule(local);
+    }
+
+    /// A start failed. The first one of a spawn leaves nothing behind (`STA-1`).
+    pub(super) fn start_failed(&mut self, shared: &Shared, local: u32, error: StartError) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let lazy = cell.spec.as_deref().is_some_and(|spec| spec.lazy);
+        let first = cell.status() == Status::Starting && !lazy;
+        match cell.ending {
+            Some(Ending::Kill) => return self.killed(shared, local),
+            Some(_) => return self.end_failed(shared, local, ExitReason::from(&error.crash)),
+            None => {}
+        }
+        if first {
+            let waiters = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.start_waiters)).unwrap_or_default();
+            for waiter in waiters {
+                self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&error)));
+            }
+            let reason = ExitReason { tag: start_tag(&error.crash), text: error.crash.message };
+            let end = LastEnd { status: Status::Terminated, reason, loss: LossReason::Stopped };
+            return self.terminate(shared, local, end, false);
+        }
+        self.emit_crash(shared, local, &error.crash);
+        let tag = start_tag(&error.crash);
+        let end = End { tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };
+        self.decide(shared, local, end, ExitReason { tag, text: error.crash.message });
+    }
+
+    /// A turn crashed. One message is the culprit; several are tried again one at a time (`TURN-3`).
+    pub(super) fn fail_turn(&mut self, shared: &Shared, job: Job, crash: &Crash) {
+        let local = job.local;
+        self.emit_crash(shared, local, crash);
+        let reason = ExitReason::from(crash);
+        let uptime_ms = self.cells.get(local as usize).map_or(0, |cell| self.now.saturating_sub(cell.since));
+        let mut end = End { tag: crash.tag, uptime_ms, deterministic: false, replay: false };
+        let several = job.messages > 1;
+        let mut free = false;
+        if several {
+            let (start, count, messages) = (job.input.start, job.input.count, job.messages);
+            self.requeue_all(&job);
+            if let Some(cell) = self.cells.get_mut(local as usize) {
+                cell.mailbox.put_back(job.input, start, count, &mut self.pool);
+                let rare = cell.rare_mut();
+                rare.replay = messages;
+                rare.replay_free = true;
+            }
+            end.replay = true;
+        } else {
+            free = self.blame(shared, job, crash);
+        }
+        self.lose_life(shared, local, crash);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.in_hand = 0;
+        match cell.ending {
+            Some(Ending::Kill) => self.killed(shared, local),
+            Some(_) => self.end_failed(shared, local, reason),
+            None if free => self.restart_after(shared, local, reason, 0),
+            None => self.decide(shared, local, end, reason),
+        }
+    }
+
+    /// The one message of a turn is the culprit: it is not run again (`MBX-3`). Returns whether
+    /// its crash is the one that was charged already.
+    fn blame(&mut self, shared: &Shared, job: Job, crash: &Crash) -> bool {
+        let local = job.local;
+        let path = self.path_of(local);
+        let culprit = Frames::new(job.input.frames())
+            .find(|frame| matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK))
+            .map(|frame| (frame.kind, frame.corr, frame.address, frame.payload.len()));
+        if let Some((kind, corr, sender, bytes)) = culprit {
+            if kind == frame::kind::ASK {
+                self.settle_now(shared, corr, AskError::Crashed, Some(crash));
+            }
+            self.counters.failed += 1;
+            if let Some(cell) = self.cells.get_mut(local as usize) {
+                cell.rare_mut().counters.failed += 1;
+            }
+            shared.dead_letter(sender, path, LossReason::Poison, bytes, self.now);
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
+        let end = job.input.end;
+        cell.mailbox.put_back(job.input, end, 0, &mut self.pool);
+        let Some(rare) = cell.rare.as_deref_mut() else { return false };
+        if rare.replay == 0 || culprit.is_none() {
+            return false;
+        }
+        rare.replay -= 1;
+        std::mem::take(&mut rare.replay_free)
+    }
+
+    fn requeue_all(&mut self, job: &Job) {
+        for frame in Frames::new(job.input.frames()).filter(|frame| frame.kind == frame::kind::ASK) {
+            if let Some(ask) = self.asks.get_mut(frame.corr)
+                && ask.state == crate::ask::AskState::Delivered
+            {
+                ask.state = crate::ask::AskState::Queued;
+            }
+        }
+    }
+
+    /// What belonged to the life that ended goes with it: answers, waits, unanswered asks.
+    fn lose_life(&mut self, shared: &Shared, local: u32, crash: &Crash) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let Some(rare) = cell.rare.as_deref_mut() else { return };
+        rare.awaiting.clear();
+        rare.answers.clear();
+        rare.answer_count = 0;
+        rare.queued_answers = 0;
+        let open = std::mem::take(&mut rare.open_asks);
+        let mut stale = Vec::new();
+        cell.mailbox.extract(&mut stale, |frame| !matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK));
+        for number in open {
+            self.settle_now(shared, number, AskError::Crashed, Some(crash));
+        }
+    }
+
+    /// Messages of a replay went through (`TURN-3`).
+    pub(super) fn replayed(&mut self, shared: &Shared, local: u32, handled: u32) {
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let tag = cell.tag;
+        let rare = cell.rare_mut();
+        rare.replay = rare.replay.saturating_sub(handled);
+        if rare.replay > 0 {
+            return;
+        }
+        if !std::mem::take(&mut rare.replay_free) {
+            cell.single = false;
+            return;
+        }
+        rare.single_until = now + CAUTION_MS;
+        cell.single = true;
+        self.set_timer(CAUTION_MS, TimerKind::Batch(local, tag));
+        if shared.is_listened() {
+            shared.emit(&Event::CrashUnreproduced(self.subject(local)));
+        }
+    }
+
+    pub(super) fn batch_again(&mut self, local: u32, tag: u64) {
+        if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag && !cell.running) {
+            cell.single = cell.behavior.as_deref().is_some_and(|behavior| !behavior.takes_batches());
+        }
+    }
+
+    fn decide(&mut self, shared: &Shared, local: u32, end: End, reason: ExitReason) {
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let Some(spec) = cell.spec.clone() else { return };
+        match decide(&spec.restart, &mut cell.rare_mut().history, end, now, shared.random()) {
+            Decision::Restart(delay) => self.schedule_restart(shared, local, reason, delay),
+            Decision::End => self.end_failed(shared, local, reason),
+            Decision::GiveUp => {
+                let end = LastEnd { status: Status::Failed, reason, loss: LossReason::GaveUp };
+                self.terminate(shared, local, end, true);
+            }
+        }
+    }
+
+    /// A restart that costs nothing because its failure was charged already.
+    fn restart_after(&mut self, shared: &Shared, local: u32, reason: ExitReason, delay: u64) {
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            let history = &mut cell.rare_mut().history;
+            history.restarts = history.restarts.saturating_add(1);
+        }
+        self.schedule_restart(shared, local, reason, delay);
+    }
+
+    fn schedule_restart(&mut self, shared: &Shared, local: u32, reason: ExitReason, delay_ms: u64) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.set_status(Status::Restarting);
+        let (tag, incarnation) = (cell.tag, cell.incarnation);
+        let rare = cell.rare_mut();
+        rare.last_failure = Some(reason.clone());
+        let attempt = rare.history.failures;
+        if shared.is_listened() {
+            shared.emit(&Event::Restarting { subject: self.subject(local), reason, attempt, delay_ms });
+        }
+        if delay_ms == 0 {
+            self.begin_start(shared, local);
+        } else {
+            self.set_timer(delay_ms, TimerKind::Restart(local, tag, incarnation));
+        }
+    }
+
+    pub(super) fn restart_due(&mut self, shared: &Shared, local: u32, tag: u64, incarnation: u32) {
+        let due = self.cells.get(local as usize).is_some_and(|cell| {
+            cell.tag == tag && cell.incarnation == incarnation && cell.status() == Status::Restarting && !cell.running
+        });
+        if due {
+            self.begin_start(shared, local);
+        }
+    }
+
+    /// Moves a requested end on, if no job of the actor is with some thread.
+    pub(super) fn proceed_ending(&mut self, shared: &Shared, local: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if cell.running || cell.tag == 0 {
+            return;
+        }
+        let up = matches!(cell.status(), Status::Ready | Status::Draining);
+        match cell.ending {
+            None => return,
+            Some(Ending::Kill) => return self.killed(shared, local),
+            Some(_) if !up => return self.ended_in_order(shared, local),
+            Some(Ending::Drain) if !cell.mailbox.is_empty() || cell.is_awaiting() => {
+                cell.set_status(Status::Draining);
+                return self.schedule(local);
+            }
+            Some(Ending::Stop) if cell.is_awaiting() => {
+                // The current handler still waits for an answer; it is let finish.
+                cell.set_status(Status::Draining);
+                self.discard_queue(shared, local, shared.loss_of_stop());
+                return self.schedule(local);
+            }
+            Some(_) => {}
+        }
+        self.discard_queue(shared, local, shared.loss_of_stop());
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.set_status(Status::Stopping);
+        cell.running = true;
+        let behavior = cell.behavior.take();
+        self.jobs.push_back(Job::new(local, Work::Stop, behavior));
+    }
+
+    fn discard_queue(&mut self, shared: &Shared, local: u32, reason: LossReason) {
+        let path = self.path_of(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let mut queue = std::mem::take(&mut cell.mailbox);
+        let mut answers = Vec::new();
+        queue.drain(|frame| match frame.kind {
+            frame::kind::MESSAGE | frame::kind::ASK => {
+                self.discard(shared, local, &path, reason, frame.kind, frame.corr, frame.address, frame.payload.len());
+            }
+            _ => frame.write_to(&mut answers),
+        });
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            Frames::new(&answers).for_each(|frame| cell.mailbox.push(&frame, &mut self.pool));
+        }
+    }
+
+    /// A killed actor's last job came back: what was in hand is discarded with the queue.
+    pub(super) fn commit_killed(&mut self, shared: &Shared, job: Job, behavior: Option<Box<dyn Behavior>>) {
+        let (local, start, count) = (job.local, job.input.start, job.input.count);
+        self.requeue_all(&job);
+        self.retire(local, behavior);
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.in_hand = 0;
+            cell.mailbox.put_back(job.input, start, count, &mut self.pool);
+        }
+        self.killed(shared, local);
+    }
+
+    pub(super) fn killed(&mut self, shared: &Shared, local: u32) {
+        let own = self.cells.get_mut(local as usize).and_then(|cell| cell.rare.as_deref_mut()?.exit.take());
+        let reason = own.unwrap_or_else(|| ExitReason::plain(ReasonTag::Killed));
+        self.terminate(shared, local, LastEnd { status: Status::Terminated, reason, loss: LossReason::Killed }, true);
+    }
+
+    fn ended_in_order(&mut self, shared: &Shared, local: u32) {
+        let tag = if shared.is_closing() { ReasonTag::Shutdown } else { ReasonTag::Normal };
+        let loss = shared.loss_of_stop();
+        self.terminate(shared, local, LastEnd { status: Status::Terminated, reason: ExitReason::plain(tag), loss }, true);
+    }
+
+    fn end_failed(&mut self, shared: &Shared, local: u32, reason: ExitReason) {
+        let end = LastEnd { status: Status::Terminated, reason, loss: LossReason::Stopped };
+        self.terminate(shared, local, end, true);
+    }
+
+    /// The end, in the order of `STOP-2`: queue, asks, name, behavior, those who wait, the event.
+    fn terminate(&mut self, shared: &Shared, local: u32, end: LastEnd, announce: bool) {
+        let subject = self.subject(local);
+        self.discard_queue(shared, local, end.loss);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let (tag, behavior) = (cell.tag, cell.behavior.take());
+        let mut rare = cell.rare.take().unwrap_or_default();
+        for number in std::mem::take(&mut rare.open_asks) {
+            self.settle_now(shared, number, error_of(end.loss), None);
+        }
+        for waiting in std::mem::take(&mut rare.overflow) {
+            self.refuse_one_waiting(shared, local, &waiting, end.loss);
+        }
+        if let Some(name) = &rare.name {
+            shared.names.release(name, subject.address);
+        }
+        self.retire(local, behavior);
+        self.remember_end(tag, Ended { status: end.status, reason: end.reason.clone() });
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.vacate();
+        }
+        self.free.push(local);
+        let gone = StartError {
+            crash: Crash::new(end.reason.tag, "the actor ended before it came up"),
+            deterministic: false,
+        };
+        for waiter in rare.start_waiters {
+            self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&gone)));
+        }
+        for waiter in rare.end_waiters {
+            self.tell_port(shared, waiter, |port, slot| port.ended(slot, &end.reason));
+        }
+        if announce && shared.is_listened() {
+            shared.emit(&match end.status {
+                Status::Failed => Event::Failed(subject, end.reason),
+                _ => Event::Stopped(subject, end.reason),
+            });
+        }
+        shared.actor_gone();
+    }
+
+    /// Gives a behavior that is no longer needed back to where it came from.
+    pub(super) fn retire(&mut self, local: u32, behavior: Option<Box<dyn Behavior>>) {
+        let Some(behavior) = behavior else { return };
+        if let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.as_deref()) {
+            spec.factory.retire(behavior);
+        }
+    }
+
+    /// A frame that was settled before its turn came leaves the queue.
+    pub(super) fn count_settled(&mut self, local: u32, error: AskError) {
+        let aborted = error == AskError::Aborted;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let own = &mut cell.rare_mut().counters;
+        for counters in [own, &mut self.counters] {
+            if aborted {
+                counters.aborted += 1;
+            } else {
+                counters.expired += 1;
+            }
+        }
+    }
+
+    fn emit_crash(&self, shared: &Shared, local: u32, crash: &Crash) {
+        if shared.is_listened() {
+            shared.emit(&Event::Crashed(self.subject(local), Box::new(crash.clone())));
+        }
+    }
+
+    /// The actor's path: its name, or its number, under the pool of spawned actors (`SUP-8`).
+    pub(super) fn path_of(&self, local: u32) -> Arc<str> {
+        let Some(cell) = self.cells.get(local as usize) else { return Arc::from("") };
+        match cell.rare.as_deref().and_then(|rare| rare.name.as_ref()) {
+            Some(name) => Arc::from(format!("/user/{name}")),
+            None => Arc::from(format!("/user/${}", cell.id(self.global(local)))),
+        }
+    }
+}
+
+fn start_tag(crash: &Crash) -> ReasonTag {
+    match crash.tag {
+        ReasonTag::Deadline | ReasonTag::StartTimeout => ReasonTag::StartTimeout,
+        _ => ReasonTag::StartFailed,
+    }
+}
+
+/// The configuration frames of a start.
+fn configuration(seed: u64, incarnation: u32, own: Address, path: &str, peers: &[(String, Address)], user: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut push = |kind, address, payload: &[u8]| Frame { kind, flags: 0, corr: 0, address, payload }.write_to(&mut out);
+    push(frame::kind::SEED, Address::NONE, &seed.to_le_bytes());
+    push(frame::kind::INCARNATION, Address::NONE, &incarnation.to_le_bytes());
+    push(frame::kind::SELF, own, path.as_bytes());
+    for (name, address) in peers {
+        push(frame::kind::PEER, *address, name.as_bytes());
+    }
+    push(frame::kind::USER, Address::NONE, user);
+    out
+}

@@ -1,0 +1,303 @@
+//! A shard: the actors of one worker, in plain memory behind one lock.
+//!
+//! Whoever holds the lock may hand out a [`Job`], and takes it back with [`Shard::commit`]; the
+//! lock is never held while a job runs. So the shard's own worker, a spare worker and a port's
+//! thread can all run turns of a shard, and all take the same way:
+//!
+//! `drain` (records → mailboxes) → `next_job` (a turn) → run → `commit` (effects → mailboxes,
+//! completions, other shards' outboxes) → `flush`.
+
+mod answers;
+mod control;
+mod deliver;
+mod effects;
+mod inline;
+mod job;
+mod lifecycle;
+mod turn;
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+
+pub use control::{ActorStatus, EndRequest};
+pub use job::{Job, Outcome, Work};
+
+use crate::ask::AskTable;
+use crate::cell::{Cell, Waiter};
+use crate::counters::Counters;
+use crate::id::Address;
+use crate::mailbox::BufferPool;
+use crate::reason::ExitReason;
+use crate::shared::Shared;
+use crate::status::Status;
+
+/// How many ended actors a shard remembers, so that a message to one is refused as `stopped`.
+const REMEMBERED_ENDS: usize = 4096;
+
+/// What shards tell each other besides messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// A target of this actor is full.
+    Park(Address),
+    /// One full target has taken this actor's message, or refused it.
+    Unpark(Address),
+}
+
+/// What goes to another shard with the next flush.
+#[derive(Debug, Default)]
+pub struct Outbox {
+    /// Records.
+    pub records: Vec<u8>,
+    /// Signals.
+    pub signals: Vec<Signal>,
+}
+
+impl Outbox {
+    /// Whether there is nothing to flush.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.signals.is_empty()
+    }
+}
+
+/// What a timer is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum TimerKind {
+    /// Come up again: cell, tag, incarnation that failed.
+    Restart(u32, u64, u32),
+    /// A message waited long enough for room: cell, tag, ticket.
+    Waiting(u32, u64, u64),
+    /// An actor took too long to go down: cell, tag.
+    Grace(u32, u64),
+    /// One message a turn no longer: cell, tag.
+    Batch(u32, u64),
+    /// The system's shutdown deadline.
+    Shutdown,
+}
+
+/// How an actor ended.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// `terminated` or `failed`.
+    pub status: Status,
+    /// Why.
+    pub reason: ExitReason,
+}
+
+/// The actors of one worker.
+pub struct Shard {
+    index: u32,
+    cells: Vec<Cell>,
+    free: Vec<u32>,
+    run_queue: VecDeque<u32>,
+    jobs: VecDeque<Job>,
+    asks: AskTable,
+    pool: BufferPool,
+    outboxes: Vec<Outbox>,
+    completions: Vec<Vec<u8>>,
+    timers: BinaryHeap<Reverse<(u64, TimerKind)>>,
+    due: Vec<u32>,
+    now: u64,
+    tickets: u64,
+    counters: Counters,
+    late_replies: u64,
+    ended: HashMap<u64, Ended>,
+    ended_order: VecDeque<u64>,
+    /// Turns since the last flush.
+    since_flush: u32,
+    /// Jobs that are with some thread.
+    running: u32,
+}
+
+impl Shard {
+    /// The shard with this index, of a system with `shards` of them.
+    #[must_use]
+    pub fn new(index: u32, shards: u32) -> Self {
+        Self {
+            index,
+            cells: Vec::new(),
+            free: Vec::new(),
+            run_queue: VecDeque::new(),
+            jobs: VecDeque::new(),
+            asks: AskTable::default(),
+            pool: BufferPool::default(),
+            outboxes: (0..shards).map(|_| Outbox::default()).collect(),
+            completions: Vec::new(),
+            timers: BinaryHeap::new(),
+            due: Vec::new(),
+            now: 0,
+            tickets: 0,
+            counters: Counters::default(),
+            late_replies: 0,
+            ended: HashMap::new(),
+            ended_order: VecDeque::new(),
+            since_flush: 0,
+            running: 0,
+        }
+    }
+
+    /// Reads the clock; deadlines are measured against this reading.
+    #[inline]
+    pub fn refresh_clock(&mut self, shared: &Shared) {
+        self.now = shared.clock.now_ms();
+    }
+
+    /// Whether there is a job to hand out.
+    #[inline]
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        !self.run_queue.is_empty() || !self.jobs.is_empty()
+    }
+
+    /// Whether a message is queued, or a job is queued or with some thread.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.has_work() || self.running != 0 || self.counters.pending() != Some(0)
+    }
+
+    /// Sums of the actors of this shard, ended ones included.
+    #[must_use]
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// Answers that came after their ask was settled.
+    #[must_use]
+    pub const fn late_replies(&self) -> u64 {
+        self.late_replies
+    }
+
+    /// The cell of a global index.
+    #[inline]
+    fn local(&self, index: u32) -> u32 {
+        index / self.outboxes.len() as u32
+    }
+
+    /// The global index of a cell.
+    #[inline]
+    pub(crate) fn global(&self, local: u32) -> u32 {
+        local * self.outboxes.len() as u32 + self.index
+    }
+
+    /// The shard that owns a global index.
+    #[inline]
+    fn owner(&self, index: u32) -> u32 {
+        index % self.outboxes.len() as u32
+    }
+
+    /// The cell behind an address, if the address is alive.
+    #[inline]
+    fn resolve(&mut self, address: Address) -> Option<(u32, &mut Cell)> {
+        let local = self.local(address.index);
+        let cell = self.cells.get_mut(local as usize)?;
+        (cell.tag == address.tag && cell.tag != 0).then_some((local, cell))
+    }
+
+    /// The address of an occupied cell.
+    #[inline]
+    fn address_of(&self, local: u32) -> Address {
+        Address { index: self.global(local), tag: self.cells.get(local as usize).map_or(0, |cell| cell.tag) }
+    }
+
+    /// Puts an actor into the run queue if it can take a turn and is not there yet.
+    #[inline]
+    fn schedule(&mut self, local: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if !cell.scheduled && cell.is_runnable() {
+            cell.scheduled = true;
+            self.run_queue.push_back(local);
+        }
+    }
+
+    /// The buffer of completions for a port.
+    #[inline]
+    fn completions_of(&mut self, port: u32) -> Option<&mut Vec<u8>> {
+        let needed = port as usize + 1;
+        if self.completions.len() < needed {
+            self.completions.resize_with(needed, Vec::new);
+        }
+        self.completions.get_mut(port as usize)
+    }
+
+    /// Hands completions that wait for `waiter`'s port over, then says `tell` to the port.
+    fn tell_port(&mut self, shared: &Shared, waiter: Waiter, tell: impl FnOnce(&dyn crate::port::Port, u32)) {
+        let Some(port) = shared.port(waiter.port) else { return };
+        if let Some(buffer) = self.completions.get_mut(waiter.port as usize)
+            && !buffer.is_empty()
+        {
+            port.deliver(buffer);
+            buffer.clear();
+        }
+        tell(&*port, waiter.slot);
+    }
+
+    /// Sends what was put aside for other shards and for ports.
+    pub fn flush(&mut self, shared: &Shared) {
+        self.since_flush = 0;
+        for (index, outbox) in self.outboxes.iter_mut().enumerate() {
+            if !outbox.is_empty() {
+                shared.push(index as u32, outbox);
+            }
+        }
+        for (index, buffer) in self.completions.iter_mut().enumerate() {
+            if !buffer.is_empty() {
+                if let Some(port) = shared.port(index as u32) {
+                    port.deliver(buffer);
+                }
+                buffer.clear();
+            }
+        }
+    }
+
+    fn set_timer(&mut self, after_ms: u64, kind: TimerKind) {
+        // One more, because the reading of the clock was rounded down: never early (`TMR-4`).
+        self.timers.push(Reverse((self.now.saturating_add(after_ms).saturating_add(1), kind)));
+    }
+
+    /// When [`Shard::run_timers`] is next worth calling.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        match (timer, self.asks.next_due()) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    /// Does what is due: deadlines of asks, restarts, ends of waits.
+    pub fn run_timers(&mut self, shared: &Shared) {
+        let mut due = std::mem::take(&mut self.due);
+        self.asks.expire(self.now, &mut due);
+        for number in due.drain(..) {
+            self.settle_early(shared, number, crate::ask::AskError::Timeout);
+        }
+        self.due = due;
+        while let Some(Reverse((at, kind))) = self.timers.peek().copied() {
+            if at > self.now {
+                break;
+            }
+            self.timers.pop();
+            self.fire(shared, kind);
+        }
+    }
+
+    fn fire(&mut self, shared: &Shared, kind: TimerKind) {
+        match kind {
+            TimerKind::Restart(local, tag, incarnation) => self.restart_due(shared, local, tag, incarnation),
+            TimerKind::Waiting(local, tag, ticket) => self.refuse_waiting(shared, local, tag, ticket),
+            TimerKind::Grace(local, tag) => self.grace_over(shared, local, tag),
+            TimerKind::Batch(local, tag) => self.batch_again(local, tag),
+            TimerKind::Shutdown => self.kill_all(shared),
+        }
+    }
+
+    fn remember_end(&mut self, tag: u64, ended: Ended) {
+        if self.ended_order.len() >= REMEMBERED_ENDS
+            && let Some(oldest) = self.ended_order.pop_front()
+        {
+            self.ended.remove(&oldest);
+        }
+        self.ended_order.push_back(tag);
+        self.ended.insert(tag, ended);
+    }
+}

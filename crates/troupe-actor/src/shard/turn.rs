@@ -1,0 +1,288 @@
+//! Turns: which actor is next, what it is given, and what becomes of the result.
+
+use super::effects::Plan;
+use super::{Job, Outcome, Shard, Work};
+use crate::ask::{AskError, AskState};
+use crate::behavior::Behavior;
+use crate::cell::Ending;
+use crate::frame::{self, Frames};
+use crate::mailbox::{TurnInput, Verdict};
+use crate::reason::Crash;
+use crate::shared::Shared;
+
+/// Most frames of a turn (`TURN-5`).
+pub const MAX_TURN_FRAMES: u32 = 64;
+/// Most bytes of a turn that holds more than one frame (`TURN-5`).
+pub const MAX_TURN_BYTES: usize = 30 * 1024;
+/// Turns between two flushes of what waits for other shards and ports.
+const FLUSH_EVERY: u32 = 16;
+/// How far ahead of its turn an actor's memory is asked for.
+const PREFETCH_AHEAD: usize = 3;
+
+impl Shard {
+    /// Hands out the next job, as turn `number` of slot `slot`.
+    #[inline]
+    pub fn next_job(&mut self, shared: &Shared, slot: u32, number: u64) -> Option<Job> {
+        if let Some(job) = self.jobs.pop_front() {
+            if let Some(cell) = self.cells.get_mut(job.local as usize) {
+                cell.turn = (slot, number);
+            }
+            self.running += 1;
+            return Some(job);
+        }
+        while let Some(local) = self.run_queue.pop_front() {
+            self.prefetch();
+            let Some(cell) = self.cells.get_mut(local as usize) else { continue };
+            cell.scheduled = false;
+            if !cell.is_runnable() {
+                continue;
+            }
+            if let Some(job) = self.take_turn(shared, local, slot, number) {
+                return Some(job);
+            }
+        }
+        None
+    }
+
+    /// From some ten thousand actors on, cache misses are the cost of a turn; this overlaps them
+    /// with the turns before.
+    #[inline]
+    fn prefetch(&self) {
+        if let Some(cell) = self.run_queue.get(PREFETCH_AHEAD).and_then(|next| self.cells.get(*next as usize))
+            && let Some(behavior) = cell.behavior.as_deref()
+        {
+            behavior.prefetch();
+        }
+    }
+
+    /// Takes an actor's next turn; `None` when every queued message turned out to be dead.
+    pub(crate) fn take_turn(&mut self, shared: &Shared, local: u32, slot: u32, number: u64) -> Option<Job> {
+        let cell = self.cells.get_mut(local as usize)?;
+        let mut job = Job::new(local, Work::Turn, None);
+        match cell.rare.as_deref_mut() {
+            Some(rare) if rare.answer_count > 0 => {
+                let buffer = std::mem::take(&mut rare.answers);
+                let count = std::mem::take(&mut rare.answer_count);
+                // Answered: whatever the handler waits for next, it says again.
+                rare.awaiting.clear();
+                job.input = TurnInput { start: 0, end: buffer.len(), buffer, count };
+            }
+            _ => {
+                let limit = if cell.single { 1 } else { MAX_TURN_FRAMES };
+                let (mut messages, mut asks, mut answers) = (0u32, 0u32, 0u32);
+                let (mut expired, mut aborted) = (0u64, 0u64);
+                let table = &mut self.asks;
+                let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| {
+                    match frame.kind {
+                        frame::kind::MESSAGE => messages += 1,
+                        frame::kind::ASK => {
+                            match table.get_mut(frame.corr).map(|ask| (ask.state, &mut ask.state)) {
+                                Some((AskState::Queued | AskState::Delivered, state)) => *state = AskState::Delivered,
+                                _ if !first => return Verdict::Skip,
+                                Some((AskState::Settled(AskError::Aborted), _)) => {
+                                    table.remove(frame.corr);
+                                    aborted += 1;
+                                    return Verdict::Skip;
+                                }
+                                _ => {
+                                    table.remove(frame.corr);
+                                    expired += 1;
+                                    return Verdict::Skip;
+                                }
+                            }
+                            messages += 1;
+                            asks += 1;
+                        }
+                        _ => answers += 1,
+                    }
+                    Verdict::Take
+                });
+                self.counters.expired += expired;
+                self.counters.aborted += aborted;
+                if expired + aborted + u64::from(answers) > 0 {
+                    let rare = cell.rare_mut();
+                    rare.counters.expired += expired;
+                    rare.counters.aborted += aborted;
+                    rare.queued_answers = rare.queued_answers.saturating_sub(answers);
+                }
+                job.messages = messages;
+                job.asks = asks;
+                let waiting = cell.rare.as_deref().is_some_and(|rare| !rare.overflow.is_empty());
+                let Some(input) = input else {
+                    if waiting {
+                        self.admit_waiting(shared, local);
+                    }
+                    self.proceed_ending(shared, local);
+                    return None;
+                };
+                job.input = input;
+                if waiting {
+                    self.admit_waiting(shared, local);
+                }
+            }
+        }
+        let cell = self.cells.get_mut(local as usize)?;
+        job.behavior = cell.behavior.take();
+        cell.running = true;
+        cell.turn = (slot, number);
+        cell.in_hand = job.messages;
+        self.running += 1;
+        Some(job)
+    }
+
+    /// Takes a job back and lets its effects happen.
+    #[inline]
+    pub fn commit(&mut self, shared: &Shared, mut job: Job) {
+        self.running -= 1;
+        if let Some(cell) = self.cells.get_mut(job.local as usize) {
+            cell.running = false;
+        }
+        match std::mem::replace(&mut job.outcome, Outcome::Pending) {
+            Outcome::Done if matches!(job.work, Work::Turn) && job.input.count > 0 => self.commit_turn(shared, job),
+            Outcome::Done => self.commit_life(shared, job),
+            Outcome::Crashed(crash) => self.commit_crash(shared, job, crash),
+            Outcome::StartFailed(error) => self.start_failed(shared, job.local, error),
+            Outcome::Suspended(suspended) => self.resume_later(job, suspended),
+            Outcome::Declined | Outcome::Pending => self.give_turn_back(job),
+        }
+        self.since_flush += 1;
+        if self.since_flush >= FLUSH_EVERY {
+            self.flush(shared);
+        }
+    }
+
+    fn commit_turn(&mut self, shared: &Shared, mut job: Job) {
+        let local = job.local;
+        let Some(behavior) = job.behavior.take() else { return };
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ending == Some(Ending::Kill)) {
+            return self.commit_killed(shared, job, Some(behavior));
+        }
+        match Plan::read(behavior.output(), job.input.count) {
+            Err(crash) => {
+                self.retire(local, Some(behavior));
+                self.fail_turn(shared, job, &crash);
+            }
+            Ok(plan) => self.apply_turn(shared, job, behavior, &plan),
+        }
+    }
+
+    fn apply_turn(&mut self, shared: &Shared, job: Job, mut behavior: Box<dyn Behavior>, plan: &Plan) {
+        let local = job.local;
+        let answered = self.apply_effects(shared, local, behavior.output());
+        let consumed_end = job.input.offset_after(plan.consumed);
+        let mut handled = job.messages;
+        if plan.consumed < job.input.count {
+            handled = self.requeue_rest(&job, consumed_end);
+        }
+        self.counters.handled += u64::from(handled);
+        if answered != job.asks || self.has_open_asks(local) {
+            self.remember_open_asks(local, &job.input, consumed_end);
+        }
+        if job.slow {
+            behavior.note_slow();
+        }
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.in_hand = 0;
+        cell.handled += u64::from(handled);
+        let rest = job.input.count - plan.consumed;
+        cell.single = job.slow || !behavior.takes_batches() || cell.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now);
+        cell.behavior = Some(behavior);
+        cell.mailbox.put_back(job.input, consumed_end, rest, &mut self.pool);
+        if plan.stops && cell.ending.is_none() {
+            cell.ending = Some(Ending::Stop);
+        }
+        if let Some(tags) = &plan.awaits {
+            self.set_awaiting(local, tags);
+        }
+        self.after_turn(shared, local, handled);
+    }
+
+    fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
+            self.replayed(shared, local, handled);
+        }
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ending.is_some()) {
+            self.proceed_ending(shared, local);
+        } else {
+            self.schedule(local);
+        }
+    }
+
+    fn has_open_asks(&self, local: u32) -> bool {
+        self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| !rare.open_asks.is_empty())
+    }
+
+    /// Notes asks that were consumed without an answer, so that a crash or an end settles them.
+    fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
+        let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
+        let mut open: Vec<u32> = Vec::new();
+        let before = self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).map_or(&[][..], |rare| &rare.open_asks);
+        let fresh = Frames::new(consumed).filter(|frame| frame.kind == frame::kind::ASK).map(|frame| frame.corr);
+        for number in before.iter().copied().chain(fresh) {
+            if self.asks.get_mut(number).is_some() {
+                open.push(number);
+            }
+        }
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.rare_mut().open_asks = open;
+        }
+    }
+
+    /// Marks the asks behind `consumed_end` as queued again; returns how many messages were consumed.
+    fn requeue_rest(&mut self, job: &Job, consumed_end: usize) -> u32 {
+        let rest = job.input.buffer.get(consumed_end..job.input.end).unwrap_or_default();
+        let mut messages = job.messages;
+        for frame in Frames::new(rest) {
+            match frame.kind {
+                frame::kind::MESSAGE => messages -= 1,
+                frame::kind::ASK => {
+                    messages -= 1;
+                    if let Some(ask) = self.asks.get_mut(frame.corr)
+                        && ask.state == AskState::Delivered
+                    {
+                        ask.state = AskState::Queued;
+                    }
+                }
+                _ => {
+                    if let Some(cell) = self.cells.get_mut(job.local as usize) {
+                        cell.rare_mut().queued_answers += 1;
+                    }
+                }
+            }
+        }
+        messages
+    }
+
+    /// Nothing ran: the turn goes back to the front of the mailbox.
+    fn give_turn_back(&mut self, job: Job) {
+        let start = job.input.start;
+        self.requeue_rest(&job, start);
+        let count = job.input.count;
+        if let Some(cell) = self.cells.get_mut(job.local as usize) {
+            cell.in_hand = 0;
+            cell.behavior = job.behavior;
+            cell.mailbox.put_back(job.input, start, count, &mut self.pool);
+        }
+        self.schedule(job.local);
+    }
+
+    /// A turn left a port's thread half-way: a worker finishes it.
+    fn resume_later(&mut self, mut job: Job, suspended: Box<dyn crate::behavior::SuspendedTurn>) {
+        if let Some(cell) = self.cells.get_mut(job.local as usize) {
+            cell.running = true;
+        }
+        job.work = Work::Resume(suspended);
+        self.jobs.push_back(job);
+    }
+
+    fn commit_crash(&mut self, shared: &Shared, mut job: Job, crash: Crash) {
+        let behavior = job.behavior.take();
+        if self.cells.get(job.local as usize).is_some_and(|cell| cell.ending == Some(Ending::Kill)) {
+            return self.commit_killed(shared, job, behavior);
+        }
+        self.retire(job.local, behavior);
+        self.fail_turn(shared, job, &crash);
+    }
+}

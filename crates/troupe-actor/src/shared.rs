@@ -1,0 +1,221 @@
+//! What the shards of one system share: names, ports, dead letters, the way into each shard.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+
+use crate::cell::Waiter;
+use crate::clock::Clock;
+use crate::counters::LossReason;
+use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::event::Event;
+use crate::gate::Gate;
+use crate::id::{ActorId, Address};
+use crate::interrupt::TurnSlot;
+use crate::port::{Port, write_completion};
+use crate::registry::Registry;
+use crate::shard::Outbox;
+
+/// Shared by all shards; everything in it locks for a moment only, and locks nothing else meanwhile.
+pub struct Shared {
+    /// Time.
+    pub clock: Clock,
+    /// Names.
+    pub names: Registry,
+    gates: Vec<Arc<Gate>>,
+    ports: RwLock<Vec<Option<Arc<dyn Port>>>>,
+    slots: RwLock<Vec<Arc<TurnSlot>>>,
+    dead_letters: Mutex<DeadLetters>,
+    listeners: AtomicU32,
+    closing: AtomicBool,
+    live: AtomicU32,
+    closed_waiters: Mutex<Vec<Waiter>>,
+    random: AtomicU64,
+    seed: u64,
+    tags: RandomState,
+}
+
+impl Shared {
+    /// For a system with these gates, one per shard.
+    #[must_use]
+    pub fn new(gates: Vec<Arc<Gate>>, clock: Clock, seed: u64, dead_letters: usize) -> Self {
+        Self {
+            clock,
+            names: Registry::default(),
+            gates,
+            ports: RwLock::new(Vec::new()),
+            slots: RwLock::new(Vec::new()),
+            dead_letters: Mutex::new(DeadLetters::new(dead_letters)),
+            listeners: AtomicU32::new(0),
+            closing: AtomicBool::new(false),
+            live: AtomicU32::new(0),
+            closed_waiters: Mutex::new(Vec::new()),
+            random: AtomicU64::new(seed),
+            seed,
+            tags: RandomState::new(),
+        }
+    }
+
+    /// Hands an outbox over to its shard and wakes the shard's worker if it sleeps.
+    pub fn push(&self, shard: u32, outbox: &mut Outbox) {
+        if let Some(gate) = self.gates.get(shard as usize) {
+            gate.push(outbox);
+        }
+    }
+
+    /// Adds a port; the number is its index in addresses.
+    pub fn attach(&self, port: Arc<dyn Port>) -> u32 {
+        let mut ports = self.ports.write();
+        ports.push(Some(port));
+        (ports.len() - 1) as u32
+    }
+
+    /// Forgets a port: what would go there is dropped.
+    pub fn detach(&self, port: u32) {
+        if let Some(place) = self.ports.write().get_mut(port as usize) {
+            *place = None;
+        }
+    }
+
+    /// The port with this index, while it is attached.
+    #[must_use]
+    pub fn port(&self, port: u32) -> Option<Arc<dyn Port>> {
+        self.ports.read().get(port as usize)?.clone()
+    }
+
+    /// Adds a thread that runs turns; the number is what cells note for kill.
+    pub fn add_slot(&self, slot: &Arc<TurnSlot>) -> u32 {
+        let mut slots = self.slots.write();
+        slots.push(Arc::clone(slot));
+        (slots.len() - 1) as u32
+    }
+
+    /// Asks turn `number` of slot `slot` to end.
+    pub fn kill_turn(&self, slot: u32, number: u64) {
+        if let Some(slot) = self.slots.read().get(slot as usize) {
+            slot.kill(number);
+        }
+    }
+
+    /// Counts environments that want events.
+    pub fn listen(&self, on: bool) {
+        if on {
+            self.listeners.fetch_add(1, Ordering::Relaxed);
+        } else {
+            let _ = self.listeners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
+        }
+    }
+
+    /// Whether anybody wants events: nothing is built for an event that nobody hears.
+    #[inline]
+    #[must_use]
+    pub fn is_listened(&self) -> bool {
+        self.listeners.load(Ordering::Relaxed) != 0
+    }
+
+    /// Tells every environment that listens.
+    pub fn emit(&self, event: &Event) {
+        for port in self.ports.read().iter().flatten() {
+            if port.listens() {
+                port.event(event);
+            }
+        }
+    }
+
+    /// Records a dead letter.
+    pub fn dead_letter(&self, sender: Address, target: Arc<str>, reason: LossReason, bytes: usize, at: u64) {
+        let letter = self.dead_letters.lock().push(DeadLetter { id: 0, sender, target, reason, bytes, at });
+        if self.is_listened() {
+            self.emit(&Event::DeadLetter(letter));
+        }
+    }
+
+    /// The dead letters that are kept, oldest first.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.dead_letters.lock().list()
+    }
+
+    /// The tag of an actor: a keyed hash of its identity, so that it cannot be guessed.
+    #[must_use]
+    pub fn tag_of(&self, id: ActorId) -> u64 {
+        self.tags.hash_one(id).max(1)
+    }
+
+    /// The seed of one life of an actor: the same system seed gives the same ones (`BO-5`).
+    #[must_use]
+    pub fn seed_for(&self, id: ActorId, incarnation: u32) -> u64 {
+        mix(self.seed ^ mix(id.as_u64()) ^ u64::from(incarnation))
+    }
+
+    /// Uniform in [0, 1), from the system's seed.
+    #[must_use]
+    pub fn random(&self) -> f64 {
+        let state = self.random.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        (mix(state) >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Refuses new actors and messages from now on. True for the first call.
+    pub fn close(&self) -> bool {
+        !self.closing.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether the system shuts down.
+    #[inline]
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+
+    /// Why a message of an actor that was asked to stop is dropped.
+    #[must_use]
+    pub fn loss_of_stop(&self) -> LossReason {
+        if self.is_closing() { LossReason::Shutdown } else { LossReason::Stopped }
+    }
+
+    /// One actor more.
+    pub fn actor_came(&self) {
+        self.live.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// One actor less; the last one of a closing system completes whoever waits.
+    pub fn actor_gone(&self) {
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_closing() {
+            self.complete_closed();
+        }
+    }
+
+    /// Actors that have not ended.
+    #[must_use]
+    pub fn live(&self) -> u32 {
+        self.live.load(Ordering::SeqCst)
+    }
+
+    /// Completes `waiter` once no actor is left; at once if none is.
+    pub fn when_empty(&self, waiter: Waiter) {
+        self.closed_waiters.lock().push(waiter);
+        if self.live() == 0 {
+            self.complete_closed();
+        }
+    }
+
+    fn complete_closed(&self) {
+        for waiter in std::mem::take(&mut *self.closed_waiters.lock()) {
+            if let Some(port) = self.port(waiter.port) {
+                let mut bytes = Vec::new();
+                write_completion(&mut bytes, waiter.slot, 0, &[]);
+                port.deliver(&bytes);
+            }
+        }
+    }
+}
+
+/// The output function of splitmix64 (Steele, Lea, Flood 2014).
+const fn mix(state: u64) -> u64 {
+    let mut z = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}

@@ -1,0 +1,62 @@
+//! What a spawn asks for. Nothing here has a default: whoever spawns decides.
+
+use std::sync::Arc;
+
+use crate::behavior::BehaviorFactory;
+use crate::id::Address;
+use crate::supervision::spec::RestartSpec;
+
+/// What a full mailbox does (`OVF-2`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// The sender waits, up to the deadline.
+    Wait,
+    /// The message is refused.
+    Reject,
+    /// The message is dropped; its sender does not learn of it.
+    DropNewest,
+    /// The oldest queued message is dropped.
+    DropOldest,
+}
+
+/// Bounds of a mailbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MailboxSpec {
+    /// Most messages; `u32::MAX` for no bound.
+    pub max_messages: u32,
+    /// Most bytes, frame headers included.
+    pub max_bytes: usize,
+    /// What happens at the bound.
+    pub overflow: Overflow,
+    /// How long a sender waits at most, in milliseconds.
+    pub wait_ms: u64,
+    /// Largest payload, in bytes.
+    pub max_payload: u32,
+}
+
+/// What actors of one kind have in common; shared among them.
+pub struct ActorSpec {
+    /// Makes the behavior of each incarnation.
+    pub factory: Arc<dyn BehaviorFactory>,
+    /// Bounds of the mailbox.
+    pub mailbox: MailboxSpec,
+    /// Restart rules.
+    pub restart: RestartSpec,
+    /// Addresses the behavior may send to, with its own names for them.
+    pub peers: Vec<(String, Address)>,
+    /// The user's own configuration.
+    pub user: Vec<u8>,
+    /// Come up with the first message instead of at once.
+    pub lazy: bool,
+    /// Idle turns may run on a port's own thread.
+    pub inline: bool,
+}
+
+/// What one spawn adds to its [`ActorSpec`].
+#[derive(Clone, Debug, Default)]
+pub struct SpawnArgs {
+    /// Registered name.
+    pub name: Option<Arc<str>>,
+    /// Configuration in place of the spec's.
+    pub user: Option<Box<[u8]>>,
+}

@@ -1,0 +1,58 @@
+//! The restart budget: a sliding window (`INT-1`).
+
+use std::collections::VecDeque;
+
+/// Restarts that still count.
+#[derive(Clone, Debug, Default)]
+pub struct Window {
+    times: VecDeque<u64>,
+}
+
+impl Window {
+    /// Charges a restart at `now`, or refuses it because it would be one more than `max` within
+    /// `within_ms`. A restart counts until exactly one window later. `u32::MAX` never refuses and
+    /// remembers nothing.
+    pub fn charge(&mut self, now: u64, max: u32, within_ms: u64) -> bool {
+        if max == u32::MAX {
+            return true;
+        }
+        while self.times.front().is_some_and(|at| now.saturating_sub(*at) >= within_ms) {
+            self.times.pop_front();
+        }
+        if self.times.len() >= max as usize {
+            return false;
+        }
+        self.times.push_back(now);
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Window;
+
+    #[test]
+    fn a_restart_counts_until_exactly_one_window_later() {
+        let mut window = Window::default();
+        assert!(window.charge(0, 2, 100));
+        assert!(window.charge(50, 2, 100));
+        assert!(!window.charge(99, 2, 100));
+        assert!(window.charge(100, 2, 100));
+        assert!(!window.charge(149, 2, 100));
+        assert!(window.charge(150, 2, 100));
+    }
+
+    #[test]
+    fn a_budget_of_zero_refuses_the_first_restart() {
+        assert!(!Window::default().charge(0, 0, 1_000));
+    }
+
+    #[test]
+    fn an_unlimited_budget_remembers_nothing() {
+        let mut window = Window::default();
+        for now in 0..10_000 {
+            assert!(window.charge(now, u32::MAX, 1_000));
+        }
+        assert!(window.times.is_empty());
+    }
+}

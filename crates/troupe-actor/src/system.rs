@@ -1,0 +1,418 @@
+//! A system: its shards, its workers, and what can be asked of it from outside.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::cell::Waiter;
+use crate::clock::Clock;
+use crate::counters::Counters;
+use crate::dead_letter::DeadLetter;
+use crate::error::{SpawnError, SystemError};
+use crate::gate::Gate;
+use crate::id::{ActorId, Address};
+use crate::interrupt::{self, TurnSlot};
+use crate::port::Port;
+use crate::record;
+use crate::registry::check_name;
+use crate::shard::{ActorStatus, EndRequest, Outbox, Shard};
+use crate::shared::Shared;
+use crate::spec::{ActorSpec, SpawnArgs};
+use crate::ticker::Ticker;
+use crate::worker::{ShardHandle, Workers};
+
+/// What a system is made from. Nothing here has a default.
+#[derive(Clone, Debug)]
+pub struct SystemConfig {
+    /// Shards, each with its worker.
+    pub shards: u32,
+    /// Threads beyond one per shard that may drive shards whose worker is stuck (`ENG-8`).
+    pub spare_threads: usize,
+    /// Dead letters kept.
+    pub dead_letters: usize,
+    /// Seed of jitter and of the guests' generators (`BO-5`).
+    pub seed: u64,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// The conservation law, as it stands (`DLV-2`).
+#[derive(Clone, Debug)]
+pub struct Audit {
+    /// Sums of the system.
+    pub counters: Counters,
+    /// Messages in mailboxes, counted one by one.
+    pub queued: u64,
+    /// Messages in running turns, counted one by one.
+    pub in_hand: u64,
+    /// Answers that came too late.
+    pub late_replies: u64,
+    /// Actors that have not ended.
+    pub live: u32,
+}
+
+impl Audit {
+    /// Whether nothing was lost: what left and what is there is what came.
+    #[must_use]
+    pub fn is_balanced(&self) -> bool {
+        self.counters.pending() == Some(self.queued + self.in_hand)
+    }
+}
+
+/// What became of an ask that the calling thread wanted to run itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inline {
+    /// Not run: send it the ordinary way.
+    Declined,
+    /// Accepted; the answer goes to the port.
+    Pending,
+    /// Settled; the port's completions hold the answer.
+    Settled,
+}
+
+/// A new actor.
+#[derive(Clone, Copy, Debug)]
+pub struct Spawned {
+    /// Where messages go.
+    pub address: Address,
+    /// Who it is.
+    pub id: ActorId,
+    /// It handles messages already; otherwise the waiter hears when it does.
+    pub ready: bool,
+}
+
+/// A system of actors.
+pub struct ActorSystem {
+    shared: Arc<Shared>,
+    shards: Vec<Arc<ShardHandle>>,
+    workers: Option<Arc<Workers>>,
+    ticker: Arc<Ticker>,
+    next_shard: AtomicU32,
+}
+
+thread_local! {
+    static INLINE: RefCell<InlineThread> = RefCell::default();
+}
+
+/// What a port's thread needs to run turns itself.
+#[derive(Default)]
+struct InlineThread {
+    slot: Option<(Arc<TurnSlot>, usize, u32)>,
+    number: u64,
+    running: bool,
+}
+
+impl ActorSystem {
+    /// Makes a system and starts its workers.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread.
+    pub fn new(config: &SystemConfig, ticker: Arc<Ticker>) -> Result<Self, SystemError> {
+        let mut system = Self::manual(config, ticker);
+        let workers = Workers::start(
+            Arc::clone(&system.shared),
+            system.shards.clone(),
+            Arc::clone(&system.ticker),
+            config.spare_threads,
+        )?;
+        system.workers = Some(workers);
+        Ok(system)
+    }
+
+    /// Makes a system without threads: [`ActorSystem::run_until_idle`] runs it on the caller's.
+    #[must_use]
+    pub fn manual(config: &SystemConfig, ticker: Arc<Ticker>) -> Self {
+        let count = config.shards.max(1);
+        let gates: Vec<Arc<Gate>> = (0..count).map(|_| Arc::default()).collect();
+        let shards = gates.iter().enumerate().map(|(index, gate)| {
+            Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate)))
+        });
+        let shards = shards.collect();
+        let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, config.dead_letters));
+        Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0) }
+    }
+
+    /// What the shards share: ports, names, dead letters.
+    #[must_use]
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn shard_of(&self, address: Address) -> Option<&Arc<ShardHandle>> {
+        if address.port().is_some() {
+            return None;
+        }
+        self.shards.get(address.index as usize % self.shards.len())
+    }
+
+    /// Attaches an environment; the number is its index in addresses.
+    pub fn attach(&self, port: Arc<dyn Port>) -> u32 {
+        self.shared.attach(port)
+    }
+
+    /// Spawns an actor. When its start runs the guest's code, a worker does it and the waiter
+    /// hears how it went (`STA-1`).
+    ///
+    /// # Errors
+    /// When the name is taken or illegal, the system is closing, or an actor that can come up on
+    /// the caller's thread does not.
+    pub fn spawn(&self, spec: &Arc<ActorSpec>, args: SpawnArgs, waiter: Option<Waiter>) -> Result<Spawned, SpawnError> {
+        if self.shared.is_closing() {
+            return Err(SpawnError::Shutdown);
+        }
+        if let Some(name) = &args.name {
+            check_name(name).map_err(|why| SpawnError::NameInvalid { name: name.to_string(), why })?;
+        }
+        let inline = !spec.lazy && spec.factory.creates_inline();
+        let behavior = if inline { Some(spec.factory.create()?) } else { None };
+        let next = self.next_shard.fetch_add(1, Ordering::Relaxed) as usize % self.shards.len();
+        let Some(handle) = self.shards.get(next) else { return Err(SpawnError::Full) };
+        let spawned = {
+            let mut shard = handle.state.lock();
+            shard.refresh_clock(&self.shared);
+            shard.spawn(&self.shared, spec, args, behavior, waiter)
+        };
+        let (address, id) = spawned?;
+        if !inline && !spec.lazy {
+            handle.gate.ring();
+        }
+        Ok(Spawned { address, id, ready: inline || spec.lazy })
+    }
+
+    /// Hands records of a port to the shards of their targets. Returns how many bytes were whole
+    /// records.
+    pub fn inject(&self, records: &[u8]) -> usize {
+        if let [only] = &*self.shards {
+            only.gate.push_records(records);
+            return records.len();
+        }
+        let mut outboxes: Vec<Outbox> = self.shards.iter().map(|_| Outbox::default()).collect();
+        let mut at = 0;
+        while let Some(record) = record::read(records, at) {
+            let end = at + record.encoded_len();
+            let shard = record.target.index as usize % self.shards.len();
+            if let (Some(outbox), Some(bytes)) = (outboxes.get_mut(shard), records.get(at..end)) {
+                outbox.records.extend_from_slice(bytes);
+            }
+            at = end;
+        }
+        for (handle, outbox) in self.shards.iter().zip(&mut outboxes) {
+            if !outbox.is_empty() {
+                handle.gate.push(outbox);
+            }
+        }
+        at
+    }
+
+    /// Runs an ask's turn on the calling thread, if the actor is idle and its behavior allows it.
+    /// `record` is what [`ActorSystem::inject`] would take.
+    pub fn ask_inline(&self, record: &[u8]) -> Inline {
+        let Some(parsed) = record::read(record, 0) else { return Inline::Declined };
+        let Some(handle) = self.shard_of(parsed.target) else { return Inline::Declined };
+        // What this port sent before must be in its mailbox first (`ORD-1`).
+        if handle.gate.is_filled() {
+            return Inline::Declined;
+        }
+        INLINE.with(|own| {
+            let Ok(mut own) = own.try_borrow_mut() else { return Inline::Declined };
+            if own.running {
+                return Inline::Declined;
+            }
+            self.run_inline(handle, record, parsed.target, &mut own)
+        })
+    }
+
+    fn run_inline(&self, handle: &ShardHandle, record: &[u8], target: Address, own: &mut InlineThread) -> Inline {
+        let (slot, slot_index) = own.slot_for(&self.shared);
+        let Some(mut shard) = handle.state.try_lock() else { return Inline::Declined };
+        if !shard.can_run_inline(target) || handle.gate.is_filled() {
+            return Inline::Declined;
+        }
+        own.number += 1;
+        let number = own.number;
+        let Some(mut job) = shard.begin_inline(&self.shared, record, target, slot_index, number) else {
+            shard.flush(&self.shared);
+            return Inline::Settled;
+        };
+        drop(shard);
+        self.ticker.enter();
+        own.running = true;
+        job.run_inline(&slot, number);
+        own.running = false;
+        self.ticker.leave();
+        let mut shard = handle.state.lock();
+        let settled = shard.commit_inline(&self.shared, job);
+        let work = shard.has_work();
+        drop(shard);
+        // An open ask has set a timer that the sleeping worker does not know of.
+        if work || !settled {
+            handle.gate.ring();
+        }
+        if settled { Inline::Settled } else { Inline::Pending }
+    }
+
+    /// Does something to the shard of an address, after what lies in its inbox.
+    fn with_shard<T>(&self, address: Address, act: impl FnOnce(&mut Shard, &Shared) -> T) -> Option<T> {
+        let handle = self.shard_of(address)?;
+        let mut scratch = Outbox::default();
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(&self.shared);
+        handle.drain_inbox(&mut shard, &self.shared, &mut scratch);
+        let due = shard.next_due();
+        let result = act(&mut shard, &self.shared);
+        shard.flush(&self.shared);
+        let wanted = shard.has_work() || shard.next_due() != due;
+        drop(shard);
+        if wanted {
+            handle.gate.ring();
+        }
+        Some(result)
+    }
+
+    /// Asks an actor to end.
+    pub fn end(&self, address: Address, request: EndRequest) {
+        self.with_shard(address, |shard, shared| shard.end(shared, address, request));
+    }
+
+    /// Ends an actor now. False when it has ended already.
+    pub fn kill(&self, address: Address) -> bool {
+        self.with_shard(address, |shard, shared| shard.kill(shared, address)).unwrap_or(false)
+    }
+
+    /// Tells the waiter when the actor has ended.
+    pub fn watch(&self, address: Address, waiter: Waiter) {
+        self.with_shard(address, |shard, shared| shard.watch(shared, address, waiter));
+    }
+
+    /// A port gives up on its ask `slot`.
+    pub fn abort_ask(&self, target: Address, asker: Address, slot: u32) {
+        self.with_shard(target, |shard, shared| shard.abort_ask(shared, asker, slot));
+    }
+
+    /// A snapshot of an actor; `None` if nothing is remembered of it.
+    #[must_use]
+    pub fn status(&self, address: Address) -> Option<ActorStatus> {
+        self.with_shard(address, |shard, _| shard.status(address)).flatten()
+    }
+
+    /// Snapshots of all actors that have not ended.
+    #[must_use]
+    pub fn statuses(&self) -> Vec<ActorStatus> {
+        self.shards.iter().flat_map(|handle| handle.state.lock().statuses()).collect()
+    }
+
+    /// The actor with this name, or at this path.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Address> {
+        self.shared.names.find(name.strip_prefix("/user/").unwrap_or(name))
+    }
+
+    /// The conservation law as it stands; exact when the system is quiet.
+    #[must_use]
+    pub fn audit(&self) -> Audit {
+        let mut audit =
+            Audit { counters: Counters::default(), queued: 0, in_hand: 0, late_replies: 0, live: self.shared.live() };
+        for handle in &self.shards {
+            let shard = handle.state.lock();
+            audit.counters.add(shard.counters());
+            let (queued, in_hand) = shard.count_present();
+            audit.queued += queued;
+            audit.in_hand += in_hand;
+            audit.late_replies += shard.late_replies();
+        }
+        audit
+    }
+
+    /// Whether a message is queued, under way or in an actor's hands.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.shards.iter().any(|handle| handle.gate.is_filled() || handle.state.lock().is_busy())
+    }
+
+    /// The dead letters that are kept, oldest first.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.shared.dead_letters()
+    }
+
+    /// Ends all actors within the deadline; the waiter hears when none is left.
+    pub fn shutdown(&self, deadline_ms: u64, waiter: Waiter) {
+        if self.shared.close() {
+            if self.shared.is_listened() {
+                self.shared.emit(&crate::event::Event::Shutdown);
+            }
+            for index in 0..self.shards.len() as u32 {
+                self.with_shard(Address { index, tag: 0 }, |shard, shared| shard.end_all(shared, deadline_ms));
+            }
+        }
+        self.shared.when_empty(waiter);
+    }
+
+    /// Ends the threads. Call it after the shutdown.
+    pub fn close(&self) {
+        self.shared.close();
+        if let Some(workers) = &self.workers {
+            workers.close();
+        }
+    }
+
+    /// Runs a system without threads until nothing is left to do now.
+    pub fn run_until_idle(&self) {
+        let slot = Arc::new(TurnSlot::default());
+        let slot_index = self.shared.add_slot(&slot);
+        interrupt::install(&slot);
+        let mut scratch = Outbox::default();
+        let mut number = 0;
+        loop {
+            let mut worked = false;
+            for handle in &self.shards {
+                let mut shard = handle.state.lock();
+                shard.refresh_clock(&self.shared);
+                worked |= handle.drain_inbox(&mut shard, &self.shared, &mut scratch) > 0;
+                shard.run_timers(&self.shared);
+                number += 1;
+                if let Some(mut job) = shard.next_job(&self.shared, slot_index, number) {
+                    worked = true;
+                    drop(shard);
+                    job.run(&slot, number);
+                    shard = handle.state.lock();
+                    shard.commit(&self.shared, job);
+                }
+                shard.flush(&self.shared);
+                worked |= shard.has_work() || handle.gate.is_filled();
+            }
+            if !worked {
+                return;
+            }
+        }
+    }
+
+    /// When the next timer of a system without threads is due, in milliseconds of its clock.
+    #[must_use]
+    pub fn next_due(&self) -> Option<u64> {
+        self.shards.iter().filter_map(|handle| handle.state.lock().next_due()).min()
+    }
+}
+
+impl Drop for ActorSystem {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+impl InlineThread {
+    /// This thread's slot in the system of `shared`.
+    fn slot_for(&mut self, shared: &Arc<Shared>) -> (Arc<TurnSlot>, u32) {
+        let key = Arc::as_ptr(shared) as usize;
+        match &self.slot {
+            Some((slot, system, index)) if *system == key => (Arc::clone(slot), *index),
+            _ => {
+                let slot = Arc::new(TurnSlot::default());
+                interrupt::install(&slot);
+                let index = shared.add_slot(&slot);
+                self.slot = Some((Arc::clone(&slot), key, index));
+                (slot, index)
+            }
+        }
+    }
+}

@@ -1,0 +1,330 @@
+//! Workers: the threads that run a shard's jobs.
+//!
+//! A shard has one driver at a time. A turn that runs longer than [`SLOW_TICKS`] loses its shard:
+//! the watchdog makes a spare thread the driver, and the straggler only commits its turn when it
+//! comes back (`ENG-8`). At the bound of spare threads the longest-running turn is killed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::gate::Gate;
+use crate::interrupt::{self, TurnSlot};
+use crate::shard::{Outbox, Shard};
+use crate::shared::Shared;
+use crate::ticker::Ticker;
+
+/// Ticks after which a turn counts as slow.
+const SLOW_TICKS: u32 = 2;
+/// How long a worker looks for work before it sleeps, while traffic is light. Below some 20 µs a
+/// worker is asleep by the time the next request comes; more only burns the processor.
+const SPIN: Duration = Duration::from_micros(20);
+/// An inbox with more bytes than this is a flood: looking for work would only steal time from
+/// whoever fills it.
+const LIGHT_BYTES: usize = 8 * 1024;
+/// Largest inbox buffer that is kept after a flood.
+const KEEP_BYTES: usize = 4 * 1024 * 1024;
+/// Turns between two looks at the clock and the inbox.
+const TURNS_PER_ROUND: u32 = 32;
+
+/// One shard with its lock and its way in.
+pub struct ShardHandle {
+    /// The shard.
+    pub state: Mutex<Shard>,
+    /// The way in.
+    pub gate: Arc<Gate>,
+    /// Number of the current driver.
+    driver: AtomicU64,
+    watch: Mutex<Watch>,
+}
+
+/// What the watchdog knows of a shard's driver.
+#[derive(Default)]
+struct Watch {
+    slot: Option<Arc<TurnSlot>>,
+    number: u64,
+    ticks: u32,
+}
+
+/// The threads of a system.
+pub struct Workers {
+    shared: Arc<Shared>,
+    shards: Vec<Arc<ShardHandle>>,
+    ticker: Arc<Ticker>,
+    closed: AtomicBool,
+    spares: Mutex<Spares>,
+    spare_wanted: Condvar,
+}
+
+struct Spares {
+    /// Shards that wait for a driver.
+    waiting: VecDeque<(usize, u64)>,
+    /// Spare threads that wait for a shard.
+    idle: usize,
+    /// Threads beyond one per shard.
+    extra: usize,
+    max_extra: usize,
+    /// Turns that lost their shard and still run, oldest first.
+    stragglers: VecDeque<(Arc<TurnSlot>, u64)>,
+}
+
+impl ShardHandle {
+    /// A handle for a shard behind this gate.
+    #[must_use]
+    pub fn new(shard: Shard, gate: Arc<Gate>) -> Self {
+        Self { state: Mutex::new(shard), gate, driver: AtomicU64::new(1), watch: Mutex::default() }
+    }
+
+    /// Takes what lies in the inbox over into mailboxes.
+    pub fn drain_inbox(&self, shard: &mut Shard, shared: &Shared, scratch: &mut Outbox) -> usize {
+        if !self.gate.is_filled() {
+            return 0;
+        }
+        self.gate.take(scratch);
+        shard.drain(shared, &scratch.records, &scratch.signals);
+        let bytes = scratch.records.len();
+        if scratch.records.capacity() > KEEP_BYTES {
+            scratch.records = Vec::new();
+        }
+        scratch.records.clear();
+        scratch.signals.clear();
+        bytes
+    }
+}
+
+impl Workers {
+    /// Starts one worker per shard, and the watchdog on `ticker`.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread.
+    pub fn start(
+        shared: Arc<Shared>,
+        shards: Vec<Arc<ShardHandle>>,
+        ticker: Arc<Ticker>,
+        max_extra: usize,
+    ) -> std::io::Result<Arc<Self>> {
+        let workers = Arc::new(Self {
+            shared,
+            shards,
+            ticker,
+            closed: AtomicBool::new(false),
+            spares: Mutex::new(Spares {
+                waiting: VecDeque::new(),
+                idle: 0,
+                extra: 0,
+                max_extra,
+                stragglers: VecDeque::new(),
+            }),
+            spare_wanted: Condvar::new(),
+        });
+        for index in 0..workers.shards.len() {
+            workers.spawn_thread(index, 1)?;
+        }
+        let watchdog = Arc::downgrade(&workers);
+        workers.ticker.register(move || watchdog.upgrade().is_some_and(|workers| workers.tick()));
+        Ok(workers)
+    }
+
+    /// Ends all threads once they are done with what they run.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
+        for shard in &self.shards {
+            shard.gate.unpark();
+        }
+        let _guard = self.spares.lock();
+        self.spare_wanted.notify_all();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::SeqCst)
+    }
+
+    fn spawn_thread(self: &Arc<Self>, shard: usize, driver: u64) -> std::io::Result<()> {
+        let workers = Arc::clone(self);
+        std::thread::Builder::new().name(format!("troupe-{shard}")).spawn(move || workers.thread(shard, driver))?;
+        Ok(())
+    }
+
+    /// A worker's life: it drives a shard until it loses it, then waits for another.
+    fn thread(self: Arc<Self>, shard: usize, driver: u64) {
+        let slot = Arc::new(TurnSlot::default());
+        let slot_index = self.shared.add_slot(&slot);
+        interrupt::install(&slot);
+        let mut own = Own { slot, slot_index, number: 0, scratch: Outbox::default() };
+        let mut next = Some((shard, driver));
+        while let Some((shard, driver)) = next {
+            if let Some(handle) = self.shards.get(shard) {
+                self.drive(handle, driver, &mut own);
+            }
+            next = self.next_shard(&own.slot);
+        }
+    }
+
+    /// Waits until a shard needs a driver; `None` ends the thread.
+    fn next_shard(&self, slot: &Arc<TurnSlot>) -> Option<(usize, u64)> {
+        let mut spares = self.spares.lock();
+        spares.stragglers.retain(|(own, _)| !Arc::ptr_eq(own, slot));
+        while !self.is_closed() {
+            if let Some(next) = spares.waiting.pop_front() {
+                return Some(next);
+            }
+            // One waiting spare per shard is plenty; threads beyond that end.
+            if spares.idle >= self.shards.len() {
+                break;
+            }
+            spares.idle += 1;
+            self.spare_wanted.wait(&mut spares);
+            spares.idle -= 1;
+        }
+        spares.extra = spares.extra.saturating_sub(1);
+        None
+    }
+
+    /// Runs a shard's jobs until another thread becomes its driver, or the system is closed.
+    fn drive(&self, handle: &ShardHandle, driver: u64, own: &mut Own) {
+        handle.gate.install_worker();
+        *handle.watch.lock() = Watch { slot: Some(Arc::clone(&own.slot)), ..Watch::default() };
+        self.ticker.enter();
+        let mut light = true;
+        while !self.is_closed() && handle.driver.load(Ordering::Acquire) == driver {
+            let drained = self.round(handle, driver, own);
+            if let Some(bytes) = drained {
+                light = bytes <= LIGHT_BYTES;
+                continue;
+            }
+            if light && self.spin(handle) {
+                continue;
+            }
+            self.sleep(handle, driver);
+        }
+        self.ticker.leave();
+    }
+
+    /// One round: inbox, timers, some turns. `None` when there was nothing to do, otherwise the
+    /// bytes that came through the inbox.
+    fn round(&self, handle: &ShardHandle, driver: u64, own: &mut Own) -> Option<usize> {
+        let shared = &*self.shared;
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(shared);
+        let bytes = handle.drain_inbox(&mut shard, shared, &mut own.scratch);
+        shard.run_timers(shared);
+        let mut turns = 0;
+        while turns < TURNS_PER_ROUND {
+            own.number += 1;
+            let Some(mut job) = shard.next_job(shared, own.slot_index, own.number) else { break };
+            turns += 1;
+            drop(shard);
+            job.run(&own.slot, own.number);
+            shard = handle.state.lock();
+            shard.commit(shared, job);
+            if handle.driver.load(Ordering::Relaxed) != driver {
+                break;
+            }
+        }
+        let idle = !shard.has_work();
+        if idle {
+            shard.flush(shared);
+        }
+        (turns > 0 || bytes > 0 || !idle).then_some(bytes)
+    }
+
+    /// Looks for work for a moment; true when there is some.
+    fn spin(&self, handle: &ShardHandle) -> bool {
+        let start = Instant::now();
+        loop {
+            for _ in 0..32 {
+                if handle.gate.is_filled() || self.is_closed() {
+                    return true;
+                }
+                std::hint::spin_loop();
+            }
+            if start.elapsed() >= SPIN {
+                return false;
+            }
+        }
+    }
+
+    fn sleep(&self, handle: &ShardHandle, driver: u64) {
+        let shared = &*self.shared;
+        let due = handle.state.lock().next_due();
+        let now = shared.clock.now_ms();
+        if due.is_some_and(|due| due <= now) {
+            return;
+        }
+        let limit = due.map(|due| Duration::from_millis(due - now));
+        self.ticker.leave();
+        handle.gate.sleep(limit, || {
+            self.is_closed()
+                || handle.driver.load(Ordering::SeqCst) != driver
+                || handle.state.try_lock().is_none_or(|shard| shard.has_work() || shard.next_due() != due)
+        });
+        self.ticker.enter();
+    }
+
+    /// The watchdog: called at every tick while somebody runs.
+    fn tick(self: &Arc<Self>) -> bool {
+        if self.is_closed() {
+            return false;
+        }
+        for (index, handle) in self.shards.iter().enumerate() {
+            let mut watch = handle.watch.lock();
+            let Some(slot) = watch.slot.clone() else { continue };
+            let number = slot.current();
+            if number == 0 || number != watch.number {
+                (watch.number, watch.ticks) = (number, 0);
+                continue;
+            }
+            watch.ticks += 1;
+            if watch.ticks == SLOW_TICKS {
+                slot.mark_slow(number);
+                drop(watch);
+                self.hand_over(index, handle, slot, number);
+            }
+        }
+        true
+    }
+
+    /// Gives a shard whose driver is stuck in a turn to a spare thread.
+    fn hand_over(self: &Arc<Self>, index: usize, handle: &ShardHandle, slot: Arc<TurnSlot>, number: u64) {
+        let mut spares = self.spares.lock();
+        if spares.idle == 0 && spares.extra >= spares.max_extra {
+            // At the bound: the turn that runs longest makes room.
+            match spares.stragglers.front() {
+                Some((oldest, stuck)) => oldest.kill(*stuck),
+                None => slot.kill(number),
+            }
+            if let Some(watch) = handle.watch.try_lock().as_mut() {
+                watch.ticks = 0;
+            }
+            return;
+        }
+        spares.stragglers.push_back((slot, number));
+        let driver = handle.driver.fetch_add(1, Ordering::AcqRel) + 1;
+        handle.watch.lock().slot = None;
+        if spares.idle > 0 {
+            spares.waiting.push_back((index, driver));
+            self.spare_wanted.notify_one();
+            return;
+        }
+        spares.extra += 1;
+        drop(spares);
+        if self.spawn_thread(index, driver).is_err() {
+            // Without a thread the straggler goes on as the driver.
+            handle.driver.fetch_sub(1, Ordering::AcqRel);
+            let mut spares = self.spares.lock();
+            spares.extra -= 1;
+            handle.watch.lock().slot = spares.stragglers.pop_back().map(|(slot, _)| slot);
+        }
+    }
+}
+
+/// What one worker thread keeps for itself.
+struct Own {
+    slot: Arc<TurnSlot>,
+    slot_index: u32,
+    number: u64,
+    scratch: Outbox,
+}
