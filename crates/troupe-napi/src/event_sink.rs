@@ -1,0 +1,93 @@
+//! Events as TypeScript reads them.
+
+use serde_json::{Value, json};
+use troupe_actor::dead_letter::DeadLetter;
+use troupe_actor::event::{Event, Subject};
+use troupe_actor::reason::{Crash, ExitReason};
+
+use crate::convert::{address, sender};
+
+/// Everything.
+pub const ALL: u32 = 1;
+/// What a logger tells: restarts, ends by failure, log lines, faults of the host.
+pub const WARNINGS: u32 = 2;
+
+/// Whether an environment with this mask wants the event.
+pub fn is_wanted(event: &Event, mask: u32) -> bool {
+    let warning = matches!(
+        event,
+        Event::Crashed(..)
+            | Event::Restarting { .. }
+            | Event::Failed(..)
+            | Event::Log { .. }
+            | Event::Host { .. }
+            | Event::DeadLetter(_)
+            | Event::CrashUnreproduced(_)
+    );
+    mask & ALL != 0 || (mask & WARNINGS != 0 && warning)
+}
+
+/// The event as an object: its public name, and what it carries.
+pub fn json(event: &Event) -> Vec<u8> {
+    let value = match event {
+        Event::Started(subject) => about("actor:started", subject, &Value::Null),
+        Event::Crashed(subject, crash) => crashed(subject, crash),
+        Event::Restarting { subject, reason: why, attempt, delay_ms } => {
+            about("actor:restarting", subject, &json!({ "reason": reason(why), "attempt": attempt, "delayMs": delay_ms }))
+        }
+        Event::Restarted(subject, why) => about("actor:restarted", subject, &json!({ "reason": reason(why) })),
+        Event::Stopped(subject, why) => about("actor:stopped", subject, &json!({ "reason": reason(why) })),
+        Event::Failed(subject, why) => about("actor:failed", subject, &json!({ "reason": reason(why) })),
+        Event::DeadLetter(letter) => merge(json!({ "event": "deadletter" }), &dead_letter(letter)),
+        Event::CrashUnreproduced(subject) => about("crash-unreproduced", subject, &Value::Null),
+        Event::Log { subject, level, text } => about("log", subject, &json!({ "level": level, "text": text })),
+        Event::Host { name, text } => json!({ "event": name, "text": text }),
+        Event::Shutdown => json!({ "event": "system:shutdown" }),
+        _ => Value::Null,
+    };
+    serde_json::to_vec(&value).unwrap_or_default()
+}
+
+/// A dead letter as an object.
+fn dead_letter(letter: &DeadLetter) -> Value {
+    json!({
+        "id": letter.id,
+        "sender": sender(letter.sender),
+        "target": &*letter.target,
+        "reason": letter.reason.as_str(),
+        "size": letter.bytes,
+        "time": letter.at,
+    })
+}
+
+fn crashed(subject: &Subject, crash: &Crash) -> Value {
+    let details = json!({
+        "reason": { "tag": crash.tag.as_str(), "text": crash.message },
+        "trap": crash.trap,
+        "backtrace": crash.backtrace,
+        "stderr": crash.stderr,
+    });
+    about("actor:crashed", subject, &details)
+}
+
+fn reason(reason: &ExitReason) -> Value {
+    json!({ "tag": reason.tag.as_str(), "text": reason.text })
+}
+
+fn about(event: &str, subject: &Subject, more: &Value) -> Value {
+    let base = json!({
+        "event": event,
+        "address": address(subject.address, Some(subject.id)),
+        "path": &*subject.path,
+        "incarnation": subject.incarnation,
+        "uptimeMs": subject.uptime_ms,
+    });
+    merge(base, more)
+}
+
+fn merge(mut base: Value, more: &Value) -> Value {
+    if let (Some(base), Some(more)) = (base.as_object_mut(), more.as_object()) {
+        base.extend(more.iter().map(|(key, value)| (key.clone(), value.clone())));
+    }
+    base
+}

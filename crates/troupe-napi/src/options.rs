@@ -1,0 +1,131 @@
+//! Options as they cross the bridge: complete, every field present. Below here nothing has a
+//! default.
+
+use std::time::Duration;
+
+use napi::bindgen_prelude::{Either, Null, Uint8Array};
+use napi_derive::napi;
+use troupe_actor::id::Address;
+use troupe_actor::spec::{MailboxSpec, Overflow};
+use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
+use troupe_host::Limits;
+
+use crate::convert::from_words;
+
+/// `Infinity` in a field of 32 bits.
+const FOREVER: u32 = u32::MAX;
+
+#[napi(object)]
+pub struct NativeSystemOptions {
+    pub name: String,
+    pub threads: u32,
+    pub seed: f64,
+    pub dead_letters: u32,
+    pub spare_threads: u32,
+    pub cache_dir: Either<String, Null>,
+    pub trap_handling: String,
+    pub inline: bool,
+    pub pool_memory: u32,
+    pub trap_backtrace: bool,
+}
+
+#[napi(object)]
+pub struct NativePeer {
+    pub name: String,
+    pub index: u32,
+    pub tag_lo: u32,
+    pub tag_hi: u32,
+}
+
+#[napi(object)]
+pub struct NativeSpawnOptions {
+    pub parent: String,
+    pub restart: u32,
+    pub max_restarts: u32,
+    pub within_ms: f64,
+    pub backoff_kind: u32,
+    pub backoff_initial_ms: f64,
+    pub backoff_factor: f64,
+    pub backoff_max_ms: f64,
+    pub backoff_jitter: f64,
+    pub reset_after_ms: f64,
+    pub mailbox: u32,
+    pub mailbox_bytes: f64,
+    pub overflow: u32,
+    pub overflow_wait_ms: f64,
+    pub message_bytes: u32,
+    pub memory_bytes: f64,
+    pub table_elements: u32,
+    pub instances: u32,
+    pub handler_time_ms: f64,
+    pub start_timeout_ms: f64,
+    pub stack_bytes: u32,
+    pub host_call_bytes: f64,
+    pub inline: bool,
+    pub start: u32,
+    pub peers: Vec<NativePeer>,
+    pub user: Uint8Array,
+}
+
+/// Milliseconds; `Infinity`, and its stand-in of 32 bits, are `None`.
+fn duration(ms: f64) -> Option<Duration> {
+    (ms.is_finite() && ms < f64::from(FOREVER)).then(|| Duration::from_micros((ms * 1_000.0) as u64))
+}
+
+impl NativeSpawnOptions {
+    pub fn restart_spec(&self) -> RestartSpec {
+        RestartSpec {
+            restart: match self.restart {
+                0 => Restart::Permanent,
+                1 => Restart::Transient,
+                _ => Restart::Temporary,
+            },
+            max_restarts: self.max_restarts,
+            within_ms: self.within_ms as u64,
+            backoff: Backoff {
+                kind: match self.backoff_kind {
+                    0 => BackoffKind::Immediate,
+                    1 => BackoffKind::Linear,
+                    _ => BackoffKind::Exponential,
+                },
+                initial_ms: self.backoff_initial_ms as u64,
+                factor: self.backoff_factor,
+                max_ms: self.backoff_max_ms as u64,
+                jitter: self.backoff_jitter,
+            },
+            reset_after_ms: self.reset_after_ms as u64,
+        }
+    }
+
+    pub fn mailbox_spec(&self) -> MailboxSpec {
+        MailboxSpec {
+            max_messages: if self.mailbox == 0 { u32::MAX } else { self.mailbox },
+            max_bytes: if self.mailbox_bytes == 0.0 { usize::MAX } else { self.mailbox_bytes as usize },
+            overflow: match self.overflow {
+                0 => Overflow::Wait,
+                1 => Overflow::Reject,
+                2 => Overflow::DropNewest,
+                _ => Overflow::DropOldest,
+            },
+            wait_ms: self.overflow_wait_ms as u64,
+            max_payload: self.message_bytes,
+        }
+    }
+
+    pub fn limits(&self) -> Limits {
+        Limits {
+            memory_bytes: self.memory_bytes as u64,
+            table_elements: self.table_elements as usize,
+            instances: self.instances as usize,
+            handler_time: duration(self.handler_time_ms),
+            start_time: duration(self.start_timeout_ms).unwrap_or(Duration::MAX),
+            stack_bytes: self.stack_bytes as usize,
+            hostcall_bytes: self.host_call_bytes as usize,
+            message_bytes: u64::from(self.message_bytes),
+        }
+    }
+
+    pub fn peers(&self) -> Vec<(String, Address)> {
+        self.peers.iter().map(|peer| (peer.name.clone(), from_words(peer.index, peer.tag_lo, peer.tag_hi))).collect()
+    }
+}

@@ -1,0 +1,337 @@
+//! One environment's side of the bridge: completions go into two buffers in turn, and one weak
+//! wake-up tells the event loop that some wait.
+
+#![allow(unsafe_code, reason = "the wake-up is a thread-safe function of Node's C interface")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use napi::sys;
+use parking_lot::Mutex;
+use troupe_actor::ask::AskError;
+use troupe_actor::event::Event;
+use troupe_actor::port::{COMPLETION_BYTES, Port};
+use troupe_actor::reason::{Crash, ExitReason, StartError};
+
+use crate::error::{Reason, crash_json, start_number, to_json};
+use crate::event_sink;
+use crate::slab::Slab;
+
+/// A larger payload does not go through the buffers; TypeScript fetches it.
+const LARGE_BYTES: usize = 32 * 1024;
+/// In a completion's status: the payload waits to be fetched.
+const FLAG_LARGE: u32 = 0x10000;
+/// The slot of events.
+const EVENT_SLOT: u32 = u32::MAX;
+/// Most events of the host that are kept until somebody listens.
+const MAX_EARLY_EVENTS: usize = 16;
+/// Most bytes of completions that wait beside the buffers before events are dropped.
+const MAX_EVENT_BACKLOG: usize = 4 * 1024 * 1024;
+
+/// An environment's port.
+pub struct EnvPort {
+    state: Mutex<State>,
+    /// Something waits; read without the lock while JavaScript lingers.
+    waiting: AtomicBool,
+    listens: AtomicU32,
+    /// What the host met before anybody listened; told to the first who does.
+    early: Mutex<Vec<Event>>,
+}
+
+struct State {
+    buffers: Option<[Slab; 2]>,
+    /// Which buffer completions go to.
+    current: usize,
+    used: usize,
+    /// What did not fit, whole completions.
+    overflow: Vec<u8>,
+    large: HashMap<u32, Vec<u8>>,
+    next_large: u32,
+    /// JavaScript knows that something waits, or looks by itself.
+    armed: bool,
+    wake: Wake,
+    /// The slot of an ask that runs on JavaScript's own thread, and what came for it.
+    capture: Option<u32>,
+    captured: Option<(u32, Vec<u8>)>,
+}
+
+/// The wake-up; null once the environment goes down.
+struct Wake(sys::napi_threadsafe_function);
+
+// SAFETY: Node allows calling a thread-safe function from any thread; the handle is only used
+// under the port's lock, and set to null there before Node may free it.
+unsafe impl Send for Wake {}
+
+impl EnvPort {
+    /// A port that nobody has attached buffers to yet.
+    pub fn new() -> Self {
+        Self {
+            state: Mutex::new(State {
+                buffers: None,
+                current: 0,
+                used: 0,
+                overflow: Vec::new(),
+                large: HashMap::new(),
+                next_large: 1,
+                armed: false,
+                wake: Wake(std::ptr::null_mut()),
+                capture: None,
+                captured: None,
+            }),
+            waiting: AtomicBool::new(false),
+            listens: AtomicU32::new(0),
+            early: Mutex::default(),
+        }
+    }
+
+    /// Completions go here from now on.
+    pub fn open(&self, buffers: [Slab; 2], wake: sys::napi_threadsafe_function) {
+        let mut state = self.state.lock();
+        state.buffers = Some(buffers);
+        state.wake = Wake(wake);
+        state.ring();
+    }
+
+    /// Nothing goes to JavaScript any more. Returns what has to be released on its thread.
+    pub fn close(&self) -> (Option<[Slab; 2]>, sys::napi_threadsafe_function) {
+        let mut state = self.state.lock();
+        let wake = std::mem::replace(&mut state.wake.0, std::ptr::null_mut());
+        state.overflow = Vec::new();
+        state.large = HashMap::new();
+        (state.buffers.take(), wake)
+    }
+
+    /// What the environment wants to hear: see [`event_sink`].
+    pub fn set_listens(&self, mask: u32) -> u32 {
+        let before = self.listens.swap(mask, Ordering::Relaxed);
+        if mask != 0 {
+            let early = std::mem::take(&mut *self.early.lock());
+            early.iter().for_each(|event| self.event(event));
+        }
+        before
+    }
+
+    /// Something that may happen before anybody can listen.
+    pub fn host_event(&self, event: Event) {
+        if self.listens() {
+            return self.event(&event);
+        }
+        let mut early = self.early.lock();
+        if early.len() < MAX_EARLY_EVENTS {
+            early.push(event);
+        }
+    }
+
+    /// Hands the filled buffer to JavaScript: its number in the top bit, its bytes below.
+    pub fn drain(&self) -> u32 {
+        self.waiting.store(false, Ordering::Release);
+        let mut state = self.state.lock();
+        if state.used == 0 && !state.overflow.is_empty() {
+            state.refill();
+        }
+        if state.used == 0 {
+            state.armed = false;
+            return 0;
+        }
+        let filled = ((state.current as u32) << 31) | state.used as u32;
+        state.current ^= 1;
+        state.used = 0;
+        state.refill();
+        state.armed = true;
+        filled
+    }
+
+    /// Whether completions wait.
+    pub fn is_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Acquire)
+    }
+
+    /// JavaScript looks by itself for a moment: no wake-up is needed. Ended by [`EnvPort::rearm`].
+    pub fn linger(&self) {
+        self.state.lock().armed = true;
+    }
+
+    /// JavaScript looks no longer; what came meanwhile it has seen.
+    pub fn rearm(&self) {
+        let mut state = self.state.lock();
+        if state.used == 0 && state.overflow.is_empty() {
+            state.armed = false;
+        }
+    }
+
+    /// The next completion of `slot` is put aside for the caller.
+    pub fn capture(&self, slot: u32) {
+        let mut state = self.state.lock();
+        state.capture = Some(slot);
+        state.captured = None;
+    }
+
+    /// What came for the captured slot: its status and payload.
+    pub fn captured(&self) -> Option<(u32, Vec<u8>)> {
+        let mut state = self.state.lock();
+        state.capture = None;
+        state.captured.take()
+    }
+
+    /// A payload that was too large for the buffers.
+    pub fn take_large(&self, id: u32) -> Option<Vec<u8>> {
+        self.state.lock().large.remove(&id)
+    }
+
+    /// Queues one completion.
+    pub fn complete(&self, slot: u32, status: u32, aux: u32, payload: &[u8]) {
+        let mut state = self.state.lock();
+        state.push(slot, status, aux, payload);
+        state.ring();
+        drop(state);
+        self.waiting.store(true, Ordering::Release);
+    }
+}
+
+impl State {
+    /// Queues one completion, whatever its size.
+    fn push(&mut self, slot: u32, status: u32, aux: u32, payload: &[u8]) {
+        if self.capture == Some(slot) {
+            self.captured = Some((status, payload.to_vec()));
+            return;
+        }
+        if payload.len() > LARGE_BYTES {
+            let id = self.next_large;
+            self.next_large = self.next_large.wrapping_add(1).max(1);
+            self.large.insert(id, payload.to_vec());
+            self.append(&header(payload.len(), slot, status | FLAG_LARGE, id), &[]);
+        } else {
+            self.append(&header(payload.len(), slot, status, aux), payload);
+        }
+    }
+
+    fn append(&mut self, header: &[u8; COMPLETION_BYTES], payload: &[u8]) {
+        let padded = payload.len().next_multiple_of(8);
+        let needed = COMPLETION_BYTES + padded;
+        if self.overflow.is_empty()
+            && let Some([a, b]) = &self.buffers
+        {
+            let buffer = if self.current == 0 { a } else { b };
+            if self.used + needed <= buffer.len() {
+                buffer.write(self.used, header);
+                buffer.write(self.used + COMPLETION_BYTES, payload);
+                self.used += needed;
+                return;
+            }
+        }
+        self.overflow.extend_from_slice(header);
+        self.overflow.extend_from_slice(payload);
+        let end = self.overflow.len() + padded - payload.len();
+        self.overflow.resize(end, 0);
+    }
+
+    /// Appends completions that are small and that nobody captures.
+    fn append_all(&mut self, completions: &[u8]) -> bool {
+        if self.capture.is_some() || completions.len() > LARGE_BYTES || !self.overflow.is_empty() {
+            return false;
+        }
+        let Some([a, b]) = &self.buffers else { return false };
+        let buffer = if self.current == 0 { a } else { b };
+        let written = buffer.write(self.used, completions);
+        if written {
+            self.used += completions.len();
+        }
+        written
+    }
+
+    /// Moves whole completions from the overflow into the current buffer.
+    fn refill(&mut self) {
+        let Some([a, b]) = &self.buffers else { return };
+        let buffer = if self.current == 0 { a } else { b };
+        let mut end = 0;
+        while let Some((_, _, _, payload)) = read(&self.overflow, end) {
+            let next = end + COMPLETION_BYTES + payload;
+            if self.used + next > buffer.len() || next > self.overflow.len() {
+                break;
+            }
+            end = next;
+        }
+        if end > 0 {
+            buffer.write(self.used, self.overflow.get(..end).unwrap_or_default());
+            self.used += end;
+            self.overflow.drain(..end);
+        }
+    }
+
+    /// Tells the event loop, unless it knows.
+    fn ring(&mut self) {
+        if self.armed || self.wake.0.is_null() || (self.used == 0 && self.overflow.is_empty()) {
+            return;
+        }
+        self.armed = true;
+        // SAFETY: the handle is live while it is not null (see `Wake`).
+        unsafe {
+            sys::napi_call_threadsafe_function(
+                self.wake.0,
+                std::ptr::null_mut(),
+                sys::ThreadsafeFunctionCallMode::nonblocking,
+            );
+        }
+    }
+}
+
+fn header(len: usize, slot: u32, status: u32, aux: u32) -> [u8; COMPLETION_BYTES] {
+    let mut header = [0; COMPLETION_BYTES];
+    let words = [u32::try_from(len).unwrap_or(u32::MAX), slot, status, aux];
+    for (place, word) in header.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    header
+}
+
+/// Slot, status, payload length and padded payload length of the completion at `at`.
+fn read(bytes: &[u8], at: usize) -> Option<(u32, u32, usize, usize)> {
+    let word = |n: usize| troupe_actor::frame::word(bytes, at + n * 4);
+    let (len, slot, status) = (word(0)? as usize, word(1)?, word(2)?);
+    let stored = if status & FLAG_LARGE == 0 { len } else { 0 };
+    Some((slot, status, len, stored.next_multiple_of(8)))
+}
+
+impl Port for EnvPort {
+    fn deliver(&self, completions: &[u8]) {
+        let mut state = self.state.lock();
+        if !state.append_all(completions) {
+            let mut at = 0;
+            while let Some((slot, status, len, padded)) = read(completions, at) {
+                let start = at + COMPLETION_BYTES;
+                state.push(slot, status, 0, completions.get(start..start + len).unwrap_or_default());
+                at = start + padded;
+            }
+        }
+        state.ring();
+        drop(state);
+        self.waiting.store(true, Ordering::Release);
+    }
+
+    fn fail(&self, slot: u32, error: AskError, actor: &str, crash: &Crash) {
+        self.complete(slot, error as u32, 0, &crash_json(Some(actor), crash));
+    }
+
+    fn started(&self, slot: u32, result: Result<(), &StartError>) {
+        match result {
+            Ok(()) => self.complete(slot, 0, 0, &[]),
+            Err(error) => self.complete(slot, start_number(&error.crash), 0, &crash_json(None, &error.crash)),
+        }
+    }
+
+    fn ended(&self, slot: u32, reason: &ExitReason) {
+        self.complete(slot, 0, 0, &to_json(&Reason::from(reason)));
+    }
+
+    fn event(&self, event: &Event) {
+        let mask = self.listens.load(Ordering::Relaxed);
+        if !event_sink::is_wanted(event, mask) || self.state.lock().overflow.len() > MAX_EVENT_BACKLOG {
+            return;
+        }
+        self.complete(EVENT_SLOT, 0, 0, &event_sink::json(event));
+    }
+
+    fn listens(&self) -> bool {
+        self.listens.load(Ordering::Relaxed) != 0
+    }
+}
