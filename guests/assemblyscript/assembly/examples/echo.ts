@@ -1,0 +1,12 @@
+/** Answers every ask with its own payload. */
+import { Actor, Message, serve } from "../sdk";
+
+export { cabi_realloc, handle, start, stop } from "../sdk";
+
+class Echo extends Actor {
+  handle(message: Message): void {
+    message.reply(message.data, message.length);
+  }
+}
+
+serve(new Echo());

@@ -1,0 +1,41 @@
+/** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
+import { Actor, Address, ask, awaitTag, crash, log, Message, peer, serve, stopSelf, tell, tellReported } from "../sdk";
+
+export { cabi_realloc, handle, start, stop } from "../sdk";
+
+class EveryEffect extends Actor {
+  allocates: bool = true;
+  other: Address = new Address(0, 0, 0);
+  refusals: string = "";
+
+  start(): string | null {
+    const other = peer("other");
+    if (other == null) return "every-effect: the peer 'other' is missing";
+    this.other = other;
+    return null;
+  }
+
+  handle(message: Message): void {
+    const wish = message.text();
+    if (wish == "tell") write(tellReported(this.other, 9, 2), "hi");
+    else if (wish == "ask") {
+      write(ask(this.other, 3, 250, 4), "ping");
+      awaitTag(3);
+    } else if (wish == "refusals") message.replyText(this.refusals);
+    else if (wish == "log") log(3, "hi");
+    else if (wish == "stop") stopSelf();
+    else if (wish == "fail") message.fail("no");
+    else if (wish == "crash") crash("Oops", "it broke");
+    else if (message.hasSender) write(tell(message.sender, 4), "back");
+  }
+
+  refused(message: Message): void {
+    this.refusals += message.corr.toString() + " " + message.word(0).toString() + ";";
+  }
+}
+
+function write(to: usize, ascii: string): void {
+  for (let i = 0; i < ascii.length; i++) store<u8>(to + i, ascii.charCodeAt(i));
+}
+
+serve(new EveryEffect());

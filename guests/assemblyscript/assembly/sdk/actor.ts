@@ -1,0 +1,34 @@
+import { Message } from "./message";
+
+/** What an actor is; a guest extends it and hands one to `serve`. */
+export class Actor {
+  /** Whether handlers make objects: then the garbage is collected after every turn. */
+  allocates: bool = false;
+
+  /** Comes up; the configuration can be read. What it returns is an error, and fails the start. */
+  start(): string | null {
+    return null;
+  }
+
+  /** A message or an ask. */
+  handle(message: Message): void {}
+
+  /** An ask of this actor was answered, or failed. */
+  answered(message: Message): void {}
+
+  /** A message of this actor was refused. */
+  refused(message: Message): void {}
+
+  /** At the end of every turn: what was gathered over its messages can be sent. */
+  flush(): void {}
+
+  /** Goes down in order. */
+  stop(): void {}
+
+  receive(message: Message): void {
+    const kind = message.kind;
+    if (kind == 1 || kind == 2) this.handle(message);
+    else if (kind == 3 || kind == 4) this.answered(message);
+    else if (kind == 5) this.refused(message);
+  }
+}

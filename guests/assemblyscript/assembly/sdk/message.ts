@@ -1,0 +1,76 @@
+import { Address } from "./address";
+import * as out from "./outbox";
+
+/** The frame in hand: one object for all, its bytes lie in the turn and are gone after it. */
+export class Message {
+  kind: u32 = 0;
+  /** For an answer or a refusal: the tag the actor chose. */
+  corr: u32 = 0;
+  /** Where the payload lies, and its bytes. */
+  data: usize = 0;
+  length: u32 = 0;
+  next: usize = 0;
+
+  read(frame: usize): void {
+    const length = load<u32>(frame);
+    this.length = length;
+    this.kind = load<u16>(frame, 4);
+    this.corr = load<u32>(frame, 8);
+    this.data = frame + 24;
+    this.next = frame + ((length + 31) & ~7);
+  }
+
+  get isAsk(): bool {
+    return this.kind == 2;
+  }
+
+  /** Whether an ask of this actor failed: the payload is a code (u32) and a text. */
+  get isFailure(): bool {
+    return this.kind == 4;
+  }
+
+  get hasSender(): bool {
+    return (load<u32>(this.data - 8) | load<u32>(this.data - 4)) != 0;
+  }
+
+  get sender(): Address {
+    return Address.at(this.data - 12);
+  }
+
+  /** A copy of the payload. */
+  bytes(): Uint8Array {
+    const copy = new Uint8Array(this.length);
+    memory.copy(copy.dataStart, this.data, this.length);
+    return copy;
+  }
+
+  text(): string {
+    return String.UTF8.decodeUnsafe(this.data, this.length);
+  }
+
+  /** The word at `at` of the payload; zero past its end. */
+  word(at: u32): u32 {
+    return at + 4 <= this.length ? load<u32>(this.data + at) : 0;
+  }
+
+  /** Answers the ask; on a message it does nothing. */
+  reply(data: usize, length: u32): void {
+    if (this.isAsk) memory.copy(out.answer(out.REPLY, this.corr, length), data, length);
+  }
+
+  replyWord(value: u32): void {
+    if (this.isAsk) store<u32>(out.answer(out.REPLY, this.corr, 4), value);
+  }
+
+  replyText(text: string): void {
+    const utf8 = String.UTF8.encode(text);
+    this.reply(changetype<usize>(utf8), utf8.byteLength);
+  }
+
+  /** Fails the ask with an error of the actor's own. */
+  fail(text: string): void {
+    if (!this.isAsk) return;
+    const utf8 = String.UTF8.encode(text);
+    memory.copy(out.answer(out.FAIL, this.corr, utf8.byteLength), changetype<usize>(utf8), utf8.byteLength);
+  }
+}

@@ -1,0 +1,42 @@
+/** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
+import { actor, decode } from 'wasm-troupe/guest';
+
+let refusals = '';
+
+export default actor({
+  start() {
+    console.warn('from', 'start', { n: 1 });
+  },
+  async handle(message, context) {
+    const { other } = context.peers;
+    if (other === undefined) throw new Error('the peer "other" is missing');
+    const wish = decode(message);
+    if (wish === 'tell') context.tell(other, 'hi', { tag: 9 });
+    else if (wish === 'refusals') return refusals;
+    else if (wish === 'log') console.error('hi');
+    else if (wish === 'stop') context.stop();
+    else if (wish === 'fail') context.fail('no');
+    else if (wish === 'twice') for (const text of ['once', 'again']) context.reply(text);
+    else if (wish === 'path') return context.path;
+    else if (wish === 'clock') return String(Date.now());
+    else if (wish === 'random') return String(context.random());
+    else if (wish === 'race') {
+      const asks = [1, 2, 3].map(n => context.ask(other, `ping${n}`));
+      return Promise.race(asks);
+    } else if (wish === 'all') {
+      const answers = await Promise.all([
+        context.ask(other, 'ping', { timeout: 250 }),
+        context.ask(other, 'ping', { timeout: 250 }),
+      ]);
+      return answers.map(decode).join(' and ');
+    } else if (wish === 'caught') {
+      return context.ask(other, 'ping').then(decode, (error: Error) => `${error.name}: ${error.message}`);
+    } else if (!context.isAsk && context.sender !== undefined) context.tell(context.sender, message);
+  },
+  refused({ tag, code, message }) {
+    refusals += `${tag} ${code} ${message};`;
+  },
+  stop() {
+    refusals = '';
+  },
+});

@@ -1,0 +1,89 @@
+/** One message in hand: the context its handler gets, and the answer it owes. */
+import { Failure, print } from './errors.js';
+import { type Address, EFFECT, KIND } from './frames.js';
+import type { Outbox } from './outbox.js';
+import type { ActorContext, AskOptions, Log, MessageContext, Payload, TellOptions } from './types.js';
+
+export class Message implements MessageContext {
+  readonly sender: Address | undefined;
+  readonly isAsk: boolean;
+  readonly #actor: ActorContext;
+  readonly #outbox: Outbox;
+  readonly #corr: number;
+  #answered: boolean;
+  /** Kept open when the handler ends. */
+  #deferred = false;
+
+  constructor(actor: ActorContext, outbox: Outbox, kind: number, corr: number, sender: Address | undefined) {
+    this.sender = sender;
+    this.isAsk = kind === KIND.ask;
+    this.#actor = actor;
+    this.#outbox = outbox;
+    this.#corr = corr;
+    this.#answered = !this.isAsk;
+  }
+
+  get self(): Address {
+    return this.#actor.self;
+  }
+  get path(): string {
+    return this.#actor.path;
+  }
+  get incarnation(): number {
+    return this.#actor.incarnation;
+  }
+  get peers(): Readonly<Record<string, Address>> {
+    return this.#actor.peers;
+  }
+  get log(): Log {
+    return this.#actor.log;
+  }
+  random(): number {
+    return this.#actor.random();
+  }
+
+  reply(payload: Payload): void {
+    this.#answer(EFFECT.reply, payload, 'reply');
+  }
+  fail(payload: Payload): void {
+    this.#answer(EFFECT.fail, payload, 'fail');
+  }
+  defer(): void {
+    this.#deferred = true;
+  }
+  tell(target: Address, payload: Payload, options?: TellOptions): void {
+    this.#outbox.tell(target, payload, options);
+  }
+  ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array> {
+    return this.#outbox.ask(target, payload, options);
+  }
+  stop(): void {
+    this.#outbox.stop();
+  }
+
+  /** The handler returned `value`. */
+  end(value: unknown): void {
+    if (value !== undefined && this.isAsk && !this.#answered) this.reply(payloadOf(value));
+    else if (this.isAsk && !this.#answered && !this.#deferred) this.reply('');
+  }
+
+  /** The handler threw. True: that is an answer, and the actor goes on. */
+  failed(error: unknown): boolean {
+    if (!(error instanceof Failure)) return false;
+    if (this.#answered) this.log.warn('a failure that no ask is left for:', error.message);
+    else this.fail(error.payload);
+    return true;
+  }
+
+  #answer(kind: number, payload: Payload, verb: string): void {
+    if (!this.isAsk) throw new TypeError(`${verb}: this message is not an ask, nobody waits for an answer`);
+    if (this.#answered) throw new TypeError(`${verb}: this ask was answered before`);
+    this.#answered = true;
+    this.#outbox.answer(kind, this.#corr, payload);
+  }
+}
+
+function payloadOf(value: unknown): Payload {
+  if (typeof value === 'string' || value instanceof Uint8Array) return value;
+  throw new TypeError(`a handler answers with a Uint8Array or a string, it returned ${print(value)}`);
+}

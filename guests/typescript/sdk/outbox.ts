@@ -1,0 +1,103 @@
+/** Everything that leaves the actor: effects of the turn, and the asks that are still open. */
+import { AskError, print } from './errors.js';
+import { Address, EFFECT, type FrameReader, KIND, ResultWriter } from './frames.js';
+import type { AskOptions, Payload, Refusal, TellOptions } from './types.js';
+
+interface OpenAsk {
+  resolve(payload: Uint8Array): void;
+  reject(error: AskError): void;
+}
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+const MAX_TIMEOUT = 0xffffffff;
+
+export class Outbox {
+  readonly writer = new ResultWriter();
+  readonly #open = new Map<number, OpenAsk>();
+  #lastTag = 0;
+  /** Log lines from before the first turn. */
+  #early: [number, string][] = [];
+  #turns = false;
+
+  /** The tags of the asks that have no answer yet. */
+  get openTags(): Iterable<number> {
+    return this.#open.keys();
+  }
+  get waits(): boolean {
+    return this.#open.size > 0;
+  }
+
+  beginTurn(): void {
+    this.writer.clear();
+    this.#turns = true;
+    for (const [level, text] of this.#early) this.log(level, text);
+    this.#early = [];
+  }
+
+  log(level: number, text: string): void {
+    if (this.#turns) this.writer.effect(EFFECT.log, level, undefined, encoder.encode(text));
+    else this.#early.push([level, text]);
+  }
+
+  tell(target: Address, payload: Payload, { tag }: TellOptions = {}): void {
+    this.#check('tell', target);
+    this.writer.tell(target, bytesOf(payload), tag);
+  }
+
+  answer(kind: number, corr: number, payload: Payload): void {
+    this.writer.effect(kind, corr, undefined, bytesOf(payload));
+  }
+
+  stop(): void {
+    this.writer.effect(EFFECT.stop, 0, undefined, new Uint8Array());
+  }
+
+  ask(target: Address, payload: Payload, options: AskOptions = {}): Promise<Uint8Array> {
+    return new Promise((resolve, reject) => {
+      this.#check('ask', target);
+      const tag = this.#nextTag();
+      this.writer.ask(tag, target, timeoutOf(options), bytesOf(payload));
+      this.#open.set(tag, { resolve, reject });
+    });
+  }
+
+  /** What a send-failed frame says. */
+  refusal(frame: FrameReader): Refusal {
+    return { tag: frame.corr, code: frame.word(0), message: decoder.decode(frame.payload.subarray(4)) };
+  }
+
+  /** Settles the ask a reply or a failure belongs to. Nobody waits for a late one. */
+  settle(frame: FrameReader): void {
+    const ask = this.#open.get(frame.corr);
+    if (ask === undefined) return;
+    this.#open.delete(frame.corr);
+    if (frame.kind === KIND.reply) ask.resolve(frame.payload);
+    else ask.reject(new AskError(frame.word(0), decoder.decode(frame.payload.subarray(4))));
+  }
+
+  #nextTag(): number {
+    do {
+      this.#lastTag = this.#lastTag === 0xffffffff ? 1 : this.#lastTag + 1;
+    } while (this.#open.has(this.#lastTag));
+    return this.#lastTag;
+  }
+
+  #check(verb: string, target: Address): void {
+    if (!(target instanceof Address)) throw new TypeError(`${verb}: expected an address, received ${print(target)}`);
+    if (!this.#turns) throw new TypeError(`${verb}: an actor can send once it is up, not in start`);
+  }
+}
+
+function bytesOf(payload: Payload): Uint8Array {
+  if (typeof payload === 'string') return encoder.encode(payload);
+  if (payload instanceof Uint8Array) return payload;
+  throw new TypeError(`a payload is a Uint8Array or a string, received ${print(payload)}`);
+}
+
+/** The host's default is zero; what a user calls zero is the least that can be said. */
+function timeoutOf({ timeout }: AskOptions): number {
+  if (timeout === undefined) return 0;
+  if (!(timeout >= 0)) throw new RangeError(`timeout: expected milliseconds, received ${print(timeout)}`);
+  return Math.min(Math.max(Math.ceil(timeout), 1), MAX_TIMEOUT);
+}

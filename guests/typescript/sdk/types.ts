@@ -1,0 +1,85 @@
+/** What the author of an actor writes and is given. */
+import type { Address } from './frames.js';
+
+/** Bytes as they are, or text as its UTF-8. */
+export type Payload = Uint8Array | string;
+
+export interface AskOptions {
+  /** Milliseconds until the ask fails; the host's default when it is left out. */
+  timeout?: number;
+}
+
+export interface TellOptions {
+  /** Asks to be told, through `refused`, when the message is not delivered; the tag says which one it was. */
+  tag?: number;
+}
+
+/** A message of this actor that was not delivered. */
+export interface Refusal {
+  /** What `tell` was given. */
+  readonly tag: number;
+  /** The number of the error code, as the reference lists them. */
+  readonly code: number;
+  readonly message: string;
+}
+
+export interface Log {
+  debug(...values: unknown[]): void;
+  info(...values: unknown[]): void;
+  warn(...values: unknown[]): void;
+  error(...values: unknown[]): void;
+}
+
+/** What an actor knows of itself; the same object for its whole life. */
+export interface ActorContext {
+  /** The actor's own address, to hand out in a peer's stead. */
+  readonly self: Address;
+  /** Where it stands in the system, as `/user/parser`. */
+  readonly path: string;
+  /** Which life this is, 1 for the first. */
+  readonly incarnation: number;
+  /** The addresses it was given, by name. */
+  readonly peers: Readonly<Record<string, Address>>;
+  readonly log: Log;
+  /** A number from 0 up to 1, seeded by the host: other numbers in each life of each actor. */
+  random(): number;
+}
+
+/** What a handler is given with a message. */
+export interface MessageContext extends ActorContext {
+  /** Who sent it; undefined when it came from outside of the system. */
+  readonly sender: Address | undefined;
+  /** Whether an answer is waited for. */
+  readonly isAsk: boolean;
+  /** Answers the ask, once. Answering a message that is no ask is an error. */
+  reply(payload: Payload): void;
+  /** Fails the ask with an error of the actor's own, once. */
+  fail(payload: Payload): void;
+  /** Keeps the ask open when the handler ends: a later message's handler answers it with this context. */
+  defer(): void;
+  /** Sends a message, one way. */
+  tell(target: Address, payload: Payload, options?: TellOptions): void;
+  /** Asks and waits for the answer; rejects with an `AskError`. */
+  ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array>;
+  /** Stops this actor after the turn. */
+  stop(): void;
+}
+
+/** Answers an ask with what it returns: with nothing when that is undefined and no answer was given. */
+export type Handler = (
+  message: Uint8Array,
+  context: MessageContext,
+) => Payload | undefined | void | Promise<Payload | undefined | void>;
+
+export interface ActorDefinition<Config = unknown> {
+  /** How `config` reads the user's bytes: parsed as JSON, the default, or as they are. */
+  config?: 'json' | 'bytes';
+  /** Comes up. What it throws fails the start. It may log, but not send: its address works once it is up. */
+  start?(config: Config, context: ActorContext): void | Promise<void>;
+  /** Handles one message at a time: the next one waits until what this returned has settled. */
+  handle: Handler;
+  /** Is told of a message that had a tag and was not delivered. */
+  refused?(refusal: Refusal, context: MessageContext): void | Promise<void>;
+  /** Goes down in order. */
+  stop?(): void | Promise<void>;
+}
