@@ -1,0 +1,185 @@
+/**
+ * The addon's side of the protocol in JavaScript, for tests of the buffers and the promise table
+ * without actors. A `handler` decides what becomes of each record.
+ */
+import type { NativeAudit, NativeHot, NativeSystem } from '../../src/native.js';
+
+const HEADER_BYTES = 40;
+
+/** A record as it crossed. */
+export interface FakeRecord {
+  readonly index: number;
+  readonly timeoutMs: number;
+  readonly kind: number;
+  readonly flags: number;
+  readonly slot: number;
+  readonly payload: Uint8Array;
+}
+
+type Handler = (record: FakeRecord, native: FakeNative) => void;
+
+export class FakeNative implements NativeSystem {
+  /** What crossed, in order. */
+  readonly records: FakeRecord[] = [];
+  /** Bytes of each crossing. */
+  readonly flushes: number[] = [];
+  readonly aborted: number[] = [];
+  polls = 0;
+  isBusy = false;
+  /** What an inline request gives: a reply, `undefined` for "not run", or a result of the protocol. */
+  inline: (record: FakeRecord) => Uint8Array | number | undefined = () => undefined;
+  readonly #handler: Handler;
+  #submit: Uint8Array = new Uint8Array();
+  #scratch: Uint8Array = new Uint8Array();
+  #buffers: Uint8Array[] = [];
+  #wake = (): void => {};
+  #current = 1;
+  #queue: Uint8Array[] = [];
+  #large = new Map<number, Uint8Array>();
+
+  constructor(handler: Handler = () => {}) {
+    this.#handler = handler;
+  }
+
+  attach(submit: Uint8Array, first: Uint8Array, second: Uint8Array, scratch: Uint8Array, wake: () => void): number {
+    this.#submit = submit;
+    this.#buffers = [first, second];
+    this.#scratch = scratch;
+    this.#wake = wake;
+    return 7;
+  }
+
+  hot(): NativeHot {
+    return {
+      flush: bytes => this.#flush(bytes),
+      askInline: () => this.#askInline(),
+      drain: () => this.#drain(),
+      poll: () => {
+        this.polls += 1;
+        return this.#queue.length > 0 ? 1 : 0;
+      },
+      spawn: () => -1,
+      takeLarge: id => this.#large.get(id) ?? new Uint8Array(),
+    };
+  }
+
+  /** Completes a slot; `wake` tells the event loop. */
+  complete(slot: number, status: number, payload: Uint8Array = new Uint8Array(), wake = true): void {
+    const record = new Uint8Array(16 + ((payload.length + 7) & ~7));
+    new Uint32Array(record.buffer).set([payload.length, slot, status, 0]);
+    record.set(payload, 16);
+    this.#push(record, wake);
+  }
+
+  /** Completes a slot with a payload that is fetched apart. */
+  completeLarge(slot: number, payload: Uint8Array): void {
+    const id = this.#large.size + 1;
+    this.#large.set(id, payload);
+    const record = new Uint8Array(16);
+    new Uint32Array(record.buffer).set([payload.length, slot, 0x10000, id]);
+    this.#push(record, true);
+  }
+
+  submitLarge(header: Uint32Array, payload: Uint8Array): void {
+    this.#take(header, 0, payload.slice());
+  }
+
+  abortAsk(slot: number): void {
+    this.aborted.push(slot);
+  }
+
+  busy(): boolean {
+    return this.isBusy;
+  }
+
+  #push(record: Uint8Array, wake: boolean): void {
+    this.#queue.push(record);
+    if (wake) setImmediate(() => this.#wake());
+  }
+
+  #flush(bytes: number): number {
+    this.flushes.push(bytes);
+    const words = new Uint32Array(this.#submit.buffer);
+    for (let at = 0; at < bytes; ) {
+      const length = words[at / 4 + 4] ?? 0;
+      const start = at + HEADER_BYTES;
+      this.#take(words, at / 4, this.#submit.slice(start, start + length));
+      at = start + ((length + 7) & ~7);
+    }
+    return 0;
+  }
+
+  #take(words: Uint32Array, at: number, payload: Uint8Array): void {
+    const record = recordAt(words, at, payload);
+    this.records.push(record);
+    this.#handler(record, this);
+  }
+
+  #askInline(): number {
+    const words = new Uint32Array(this.#scratch.buffer);
+    const payload = this.#scratch.slice(HEADER_BYTES, HEADER_BYTES + (words[4] ?? 0));
+    const result = this.inline(recordAt(words, 0, payload));
+    if (result === undefined) return -1;
+    if (typeof result === 'number') {
+      // A failure about which there is nothing to say.
+      words[0] = 0;
+      return result;
+    }
+    this.#scratch.set(result);
+    return result.length;
+  }
+
+  #drain(): number {
+    if (this.#queue.length === 0) return 0;
+    this.#current = 1 - this.#current;
+    const buffer = this.#buffers[this.#current] ?? new Uint8Array();
+    let at = 0;
+    while (this.#queue[0] !== undefined && at + this.#queue[0].length <= buffer.length) {
+      const record = this.#queue.shift() ?? new Uint8Array();
+      buffer.set(record, at);
+      at += record.length;
+    }
+    return ((this.#current << 31) | at) >>> 0;
+  }
+
+  load(): void {}
+  prepare(): number {
+    return 1;
+  }
+  release(): void {}
+  stop(): void {}
+  kill(): boolean {
+    return false;
+  }
+  watch(): void {}
+  status(): null {
+    return null;
+  }
+  find(): null {
+    return null;
+  }
+  actors(): [] {
+    return [];
+  }
+  audit(): NativeAudit {
+    throw new Error('the fake counts nothing');
+  }
+  deadLetters(): [] {
+    return [];
+  }
+  listen(): void {}
+  shutdown(): void {}
+  close(): void {}
+}
+
+function recordAt(words: Uint32Array, at: number, payload: Uint8Array): FakeRecord {
+  const kind = words[at + 5] ?? 0;
+  return {
+    index: words[at] ?? 0,
+    timeoutMs: words[at + 3] ?? 0,
+    kind: kind & 0xffff,
+    flags: kind >>> 16,
+    slot: words[at + 6] ?? 0,
+    payload,
+  };
+}

@@ -1,0 +1,83 @@
+import test from 'ava';
+import { PRELUDE, runScript } from './helpers/child.js';
+
+/** Runs a module in a worker thread and waits for its messages. */
+const WORKER = `
+import { Worker } from 'node:worker_threads';
+import { once } from 'node:events';
+const inWorker = body => new Worker(new URL('data:text/javascript,' + encodeURIComponent(
+  ${JSON.stringify(PRELUDE)} + "import { parentPort } from 'node:worker_threads';\\n" + body)));
+`;
+
+const ECHO = `
+  const system = await create({ threads: 1 });
+  const ref = await system.spawn(await system.load(guest('echo')));
+`;
+
+test('the addon works in worker threads, several at a time, beside the main thread', async t => {
+  const ended = await runScript(`${WORKER}
+    const body = \`${ECHO}
+      let sum = 0;
+      for (let count = 0; count < 1000; count += 1) sum += (await ref.ask(Uint8Array.of(1)))[0];
+      await system.shutdown();
+      parentPort.postMessage(sum);\`;
+    const workers = [inWorker(body), inWorker(body), inWorker(body)];
+    ${ECHO}
+    const sums = await Promise.all(workers.map(async worker => (await once(worker, 'message'))[0]));
+    console.log(...sums, (await ref.ask(Uint8Array.of(5)))[0]);
+    await system.shutdown();`);
+  t.deepEqual([ended.code, ended.stdout, ended.stderr], [0, '1000 1000 1000 5\n', '']);
+});
+
+test('only a worker loads the addon and ends, and the process goes on', async t => {
+  const ended = await runScript(`${WORKER}
+    const worker = inWorker(\`${ECHO}
+      parentPort.postMessage((await ref.ask(Uint8Array.of(3)))[0]);\`);
+    console.log((await once(worker, 'message'))[0]);
+    await once(worker, 'exit');
+    ${ECHO}
+    console.log((await ref.ask(Uint8Array.of(4)))[0]);
+    await system.shutdown();`);
+  t.deepEqual([ended.code, ended.stdout, ended.stderr], [0, '3\n4\n', '']);
+});
+
+test('workers that are terminated under load harm nobody', async t => {
+  const ended = await runScript(`${WORKER}
+    const body = \`${ECHO}
+      parentPort.postMessage('ready');
+      for (;;) await Promise.all(Array.from({ length: 100 }, () => ref.ask(Uint8Array.of(1))));\`;
+    for (let round = 0; round < 5; round += 1) {
+      const workers = [inWorker(body), inWorker(body)];
+      await Promise.all(workers.map(worker => once(worker, 'message')));
+      await Promise.all(workers.map(worker => worker.terminate()));
+    }
+    ${ECHO}
+    console.log((await ref.ask(Uint8Array.of(6)))[0]);
+    await system.shutdown();`);
+  t.deepEqual([ended.code, ended.signal, ended.stdout, ended.stderr], [0, null, '6\n', '']);
+});
+
+test('a worker that crashes actors in a loop is terminated cleanly', async t => {
+  const ended = await runScript(`${WORKER}
+    const worker = inWorker(\`
+      const system = await create({ threads: 1 });
+      const component = await system.load(guest('trap-on-ff'));
+      const ref = await system.spawn(component, { maxRestarts: Infinity, backoff: 'immediate' });
+      system.on('actor:crashed', () => {});
+      parentPort.postMessage('ready');
+      for (;;) await ref.ask(Uint8Array.of(255)).catch(() => {});\`);
+    await once(worker, 'message');
+    await new Promise(resolve => setTimeout(resolve, 100));
+    await worker.terminate();
+    console.log('over');`);
+  t.deepEqual([ended.code, ended.signal, ended.stdout, ended.stderr], [0, null, 'over\n', '']);
+});
+
+test('a worker whose system idles exits by itself', async t => {
+  const ended = await runScript(`${WORKER}
+    const worker = inWorker(\`${ECHO}
+      await ref.ask(Uint8Array.of(1));\`);
+    const [code] = await once(worker, 'exit');
+    console.log(code);`);
+  t.deepEqual([ended.code, ended.stdout, ended.stderr], [0, '0\n', '']);
+});

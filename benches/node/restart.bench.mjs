@@ -1,0 +1,69 @@
+/** `restart.*`: a component traps; how long until its next incarnation has handled a message, and how many a second. */
+import { MESSAGE, requireCount, spawnMany } from './lib/guests.mjs';
+import { micros, sample, secondsSince } from './lib/latency.mjs';
+
+const ACTORS = 64;
+const FOREVER = { restart: 'permanent', maxRestarts: Number.POSITIVE_INFINITY, backoff: 'immediate' };
+
+/** @param {import('./lib/context.mjs').BenchContext} bench */
+export async function run(bench) {
+  await latency(bench);
+  await rate(bench);
+}
+
+async function latency(bench) {
+  const samples = bench.scale(10_000, 200);
+  const system = await bench.createSystem({ threads: 1 });
+  const [faulty] = await spawnMany(bench, system, 'trap-on-ff', 1, FOREVER);
+  const repeats = await bench.repeat(() =>
+    sample(samples, async () => {
+      await faulty.ask(MESSAGE.bad).then(mustNotReply, ignore);
+      await faulty.ask(MESSAGE.payload);
+    }),
+  );
+  requireCount('restart.p50', faulty.status().restarts, samples * repeats.length + samples);
+  const what = `ask that traps, its rejection, and an ask answered by the next incarnation; component, through the bridge, ${samples} samples a repeat`;
+  bench.report(
+    'restart.p50',
+    'us',
+    repeats.map(sorted => micros(sorted, 0.5)),
+    what,
+  );
+  bench.report(
+    'restart.p99',
+    'us',
+    repeats.map(sorted => micros(sorted, 0.99)),
+    what,
+  );
+  await system.shutdown();
+}
+
+async function rate(bench) {
+  const perActor = bench.scale(2_000, 20);
+  const system = await bench.createSystem({ threads: 2 });
+  const actors = await spawnMany(bench, system, 'trap-on-ff', ACTORS, { ...FOREVER, limits: { mailbox: 0 } });
+  const restarts = () => actors.reduce((sum, actor) => sum + actor.status().restarts, 0);
+  const rates = await bench.repeat(async () => {
+    const before = restarts();
+    const failedBefore = system.audit().failedInHandler;
+    const start = process.hrtime.bigint();
+    for (let index = 0; index < perActor; index += 1) for (const actor of actors) actor.tell(MESSAGE.bad);
+    await Promise.all(actors.map(actor => actor.ask(MESSAGE.payload, { timeout: '2m' })));
+    const seconds = secondsSince(start);
+    requireCount('restart.rate', system.audit().failedInHandler - failedBefore, perActor * ACTORS);
+    return (restarts() - before) / seconds;
+  });
+  bench.report(
+    'restart.rate',
+    'per_s',
+    rates,
+    `${ACTORS} components that trap on every message, 2 threads, restarted at once`,
+  );
+  await system.shutdown();
+}
+
+function mustNotReply() {
+  throw new Error('the guest answered where it should have trapped');
+}
+
+function ignore() {}

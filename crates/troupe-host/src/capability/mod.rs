@@ -1,0 +1,3 @@
+//! What a component may import, one file per group of imports. Closed by default.
+
+pub(crate) mod wasi;

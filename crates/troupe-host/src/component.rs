@@ -1,0 +1,161 @@
+//! A loaded component: read, checked, and compiled for the size classes it is used with.
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use parking_lot::Mutex;
+use wasmtime::component::Component;
+
+use crate::Core;
+use crate::capability::wasi;
+use crate::compile::{self, Code};
+use crate::engine::{ClassKey, EngineClass};
+use crate::error::HostError;
+use crate::geometry::Geometry;
+use crate::limits::Limits;
+use crate::linker::Prepared;
+
+/// What users may know about a component.
+#[derive(Clone, Debug)]
+pub struct ComponentInfo {
+    /// SHA-256 of its bytes, in hex.
+    pub hash: String,
+    /// Names of its imports.
+    pub imports: Vec<String>,
+    /// Names of its exports.
+    pub exports: Vec<String>,
+    /// Whether it exports `start`.
+    pub has_start: bool,
+    /// Whether its compiled form came from the cache.
+    pub from_cache: bool,
+    /// Length in bytes.
+    pub bytes: u64,
+    /// Bytes of its largest memory at the beginning.
+    pub memory_initial: u64,
+    /// Bytes its largest memory may grow to by its own word.
+    pub memory_maximum: Option<u64>,
+    /// Milliseconds that compiling or reading the compiled form took.
+    pub compile_ms: f64,
+}
+
+/// A component that can be an actor.
+pub struct LoadedComponent {
+    pub(crate) core: Arc<Core>,
+    pub(crate) wasm: Vec<u8>,
+    pub(crate) hash: [u8; 32],
+    pub(crate) geometry: Geometry,
+    info: ComponentInfo,
+    compiled: Mutex<HashMap<ClassKey, Arc<Compiled>>>,
+}
+
+impl LoadedComponent {
+    /// Checks and compiles a component for the default limits.
+    pub(crate) fn load(core: Arc<Core>, wasm: Vec<u8>, hash: [u8; 32]) -> Result<Self, HostError> {
+        let geometry = Geometry::read(&wasm)?;
+        if let Some(import) = geometry.imports.iter().find(|import| !wasi::provides(import)) {
+            return Err(HostError::CapabilityDenied { import: import.clone() });
+        }
+        let info = ComponentInfo {
+            hash: compile::hex(&hash),
+            imports: geometry.imports.clone(),
+            exports: geometry.exports.clone(),
+            has_start: geometry.exports.iter().any(|name| name == "start"),
+            from_cache: false,
+            bytes: wasm.len() as u64,
+            memory_initial: geometry.memory_initial,
+            memory_maximum: geometry.memory_maximum,
+            compile_ms: 0.0,
+        };
+        let mut loaded = Self { core, wasm, hash, geometry, info, compiled: Mutex::default() };
+        let began = Instant::now();
+        let compiled = loaded.compiled(loaded.likely_class())?;
+        loaded.info.from_cache = compiled.from_cache;
+        loaded.info.compile_ms = began.elapsed().as_secs_f64() * 1e3;
+        Ok(loaded)
+    }
+
+    /// What users may know about it.
+    #[must_use]
+    pub fn info(&self) -> &ComponentInfo {
+        &self.info
+    }
+
+    /// The class under default limits, or the smallest that holds a component which needs more.
+    fn likely_class(&self) -> ClassKey {
+        let mut limits = Limits::default();
+        limits.memory_bytes = limits.memory_bytes.max(self.geometry.memory_initial);
+        limits.table_elements =
+            limits.table_elements.max(usize::try_from(self.geometry.table_initial).unwrap_or(usize::MAX));
+        ClassKey::of(&self.geometry, &limits).unwrap_or(ClassKey { memory: 16 << 20, table: 16_384, stack: 256 << 10 })
+    }
+
+    /// Whether the component is compiled for a class already.
+    pub(crate) fn is_compiled(&self, key: ClassKey) -> bool {
+        self.compiled.try_lock().is_some_and(|compiled| compiled.contains_key(&key))
+    }
+
+    /// Compiles for a class, or finds what was compiled before.
+    pub(crate) fn compiled(&self, key: ClassKey) -> Result<Arc<Compiled>, HostError> {
+        // Held while compiling, so that two who need the same do it once.
+        let mut all = self.compiled.lock();
+        if let Some(found) = all.get(&key) {
+            return Ok(Arc::clone(found));
+        }
+        let class = self.core.engines.class(key)?;
+        let engine = class.compiler()?;
+        let code = compile::code(&self.core, engine, &self.wasm, &self.hash)?;
+        let (component, from_cache) = match code {
+            Code::Fresh(bytes) => (compile::deserialize(engine, &bytes)?, false),
+            Code::Cached(stored) => match compile::load_stored(engine, &stored) {
+                Ok(component) => (component, true),
+                // Its checksum was right, but the engine will not have it: make it anew.
+                Err(_) => {
+                    let bytes = compile::fresh(&self.core, engine, &self.wasm, &self.hash)?;
+                    (compile::deserialize(engine, &bytes)?, false)
+                }
+            },
+        };
+        self.check_resources(&component)?;
+        let main = Prepared::new(engine.clone(), component, &self.geometry)?;
+        let made = Arc::new(Compiled { class, main, overflow: OnceLock::new(), from_cache });
+        all.insert(key, Arc::clone(&made));
+        Ok(made)
+    }
+
+    /// Compares what was read with what the engine found.
+    fn check_resources(&self, component: &Component) -> Result<(), HostError> {
+        let Some(needs) = component.resources_required() else {
+            return Err(HostError::invalid("the component takes a core module as an import"));
+        };
+        let pages = needs.max_initial_memory_size.unwrap_or(0);
+        let fits_memory = pages.saturating_mul(64 << 10) <= self.geometry.memory_initial.max(64 << 10);
+        let fits_table = needs.max_initial_table_size.unwrap_or(0) <= self.geometry.table_initial;
+        if fits_memory && fits_table {
+            return Ok(());
+        }
+        Err(HostError::Engine("the component's memories are not what was read from it".to_owned()))
+    }
+}
+
+/// A component compiled for one class.
+pub(crate) struct Compiled {
+    pub(crate) class: Arc<EngineClass>,
+    pub(crate) main: Prepared,
+    overflow: OnceLock<Prepared>,
+    from_cache: bool,
+}
+
+impl Compiled {
+    /// The component on the engine that takes over when the pool is full.
+    pub(crate) fn overflow(&self, geometry: &Geometry) -> Result<&Prepared, HostError> {
+        if let Some(prepared) = self.overflow.get() {
+            return Ok(prepared);
+        }
+        let engine = self.class.on_demand()?;
+        let bytes = self.main.component().serialize().map_err(|error| HostError::Compile(error.to_string()))?;
+        let component = compile::deserialize(engine, &bytes)?;
+        let prepared = Prepared::new(engine.clone(), component, geometry)?;
+        Ok(self.overflow.get_or_init(|| prepared))
+    }
+}

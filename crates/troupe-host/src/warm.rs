@@ -1,0 +1,109 @@
+//! Instances made ahead, and instances taken apart later: both off the path of those who wait.
+//!
+//! One thread serves all. It sleeps while there is nothing to do.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Weak};
+use std::thread::JoinHandle;
+
+use parking_lot::{Condvar, Mutex};
+use troupe_actor::behavior::Behavior;
+
+use crate::factory::Stock;
+
+/// Instances waiting to be dropped; with more, whoever retires one drops it himself.
+const DEAD_MAX: usize = 4096;
+/// Instances dropped before the next refill is looked at.
+const DEAD_AT_ONCE: usize = 64;
+
+#[derive(Default)]
+struct Work {
+    dead: Vec<Box<dyn Behavior>>,
+    low: VecDeque<Weak<Stock>>,
+    closed: bool,
+    asleep: bool,
+}
+
+struct Shared {
+    work: Mutex<Work>,
+    wake: Condvar,
+}
+
+/// The thread that makes and drops instances.
+pub(crate) struct Keeper {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Keeper {
+    pub(crate) fn new() -> std::io::Result<Self> {
+        let shared = Arc::new(Shared { work: Mutex::default(), wake: Condvar::new() });
+        let own = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("troupe-keeper".into()).spawn(move || run(&own))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Drops a behavior soon, on another thread.
+    pub(crate) fn bury(&self, behavior: Box<dyn Behavior>) {
+        let mut work = self.shared.work.lock();
+        if work.dead.len() >= DEAD_MAX || work.closed {
+            drop(work);
+            drop(behavior);
+            return;
+        }
+        work.dead.push(behavior);
+        self.wake(work.asleep);
+    }
+
+    /// Asks for a stock to be filled up.
+    pub(crate) fn refill(&self, stock: &Arc<Stock>) {
+        let mut work = self.shared.work.lock();
+        work.low.push_back(Arc::downgrade(stock));
+        self.wake(work.asleep);
+    }
+
+    /// Instances waiting to be dropped.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.work.lock().dead.len()
+    }
+
+    fn wake(&self, asleep: bool) {
+        if asleep {
+            self.shared.wake.notify_one();
+        }
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.shared.work.lock().closed = true;
+        self.shared.wake.notify_one();
+        let Some(thread) = self.thread.take() else { return };
+        // The last handle may go with an instance that this very thread drops.
+        if thread.thread().id() != std::thread::current().id() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run(shared: &Shared) {
+    loop {
+        let (dead, low) = {
+            let mut work = shared.work.lock();
+            while work.dead.is_empty() && work.low.is_empty() {
+                if work.closed {
+                    return;
+                }
+                work.asleep = true;
+                shared.wake.wait(&mut work);
+                work.asleep = false;
+            }
+            let from = work.dead.len().saturating_sub(DEAD_AT_ONCE);
+            (work.dead.split_off(from), work.low.pop_front())
+        };
+        drop(dead);
+        if let Some(stock) = low.and_then(|weak| weak.upgrade()) {
+            stock.fill();
+        }
+    }
+}

@@ -1,0 +1,186 @@
+/** References: how an actor is addressed. Cheap, frozen, comparable by `id`, valid across restarts. */
+import { inspect } from 'node:util';
+import type { ExitReason } from './errors.js';
+import type { NativeCounters, NativeStatus } from './native.js';
+import { ASK, SEND } from './port.js';
+import type { RefCore } from './ref-core.js';
+import { type RequestOptions, requestOptions, type StopOptions, stopOptions } from './request-options.js';
+
+/** States that an actor goes through. `terminated` and `failed` are for good. */
+export type ActorState =
+  | 'creating'
+  | 'starting'
+  | 'ready'
+  | 'restarting'
+  | 'draining'
+  | 'stopping'
+  | 'suspended'
+  | 'terminated'
+  | 'failed';
+
+/** Sums of one actor since it was spawned; they never go down. */
+export type ActorCounters = NativeCounters;
+
+/** What an actor is doing. */
+export interface ActorStatus {
+  /** Where it is in its life. */
+  readonly state: ActorState;
+  /** Names from the root, joined by `/`. */
+  readonly path: string;
+  /** The registered name, if it has one. */
+  readonly name: string | undefined;
+  /** Which life it is in: 1 at first, one more with each start attempt. */
+  readonly incarnation: number;
+  /** How often it was restarted. */
+  readonly restarts: number;
+  /** Messages in its mailbox. */
+  readonly queued: number;
+  /** Messages in the hands of its handler. */
+  readonly inHand: number;
+  /** Length of its present life in milliseconds. */
+  readonly uptimeMs: number;
+  /** What became of its messages. */
+  readonly counters: ActorCounters;
+  /** Why it ended, if it has. */
+  readonly exit: ExitReason | undefined;
+}
+
+const NO_COUNTERS: ActorCounters = Object.freeze({
+  offered: 0,
+  accepted: 0,
+  handled: 0,
+  failedInHandler: 0,
+  discarded: 0,
+  expired: 0,
+  aborted: 0,
+  refused: 0,
+});
+
+const DEFAULT_TIMEOUT_MS = 5000;
+
+/** @internal A status in its public form. */
+export function statusOf(status: NativeStatus): ActorStatus {
+  const { path, incarnation, restarts, queued, inHand, uptimeMs, counters } = status;
+  return {
+    state: status.state as ActorState,
+    path,
+    name: status.name ?? undefined,
+    incarnation,
+    restarts,
+    queued,
+    inHand,
+    uptimeMs,
+    counters,
+    exit: status.exit ?? undefined,
+  };
+}
+
+/** @internal What stands behind a reference. */
+export let coreOf: (ref: ActorRef<never, unknown>) => RefCore;
+/** @internal Whether a value is a reference. */
+export let isActorRef: (value: unknown) => value is ActorRef;
+
+/** The address of an actor, and what can be done with it. Made by `system.spawn` and `system.find`. */
+export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
+  readonly #core: RefCore;
+
+  static {
+    coreOf = ref => ref.#core;
+    isActorRef = (value): value is ActorRef => typeof value === 'object' && value !== null && #core in value;
+  }
+
+  /** @internal */
+  constructor(core: RefCore) {
+    this.#core = core;
+    Object.freeze(this);
+  }
+
+  /** Never reused within a system; equal for every reference to the same actor. */
+  get id(): bigint {
+    return this.#core.id;
+  }
+
+  /** Names from the root, joined by `/`. */
+  get path(): string {
+    return this.#core.path;
+  }
+
+  /** The registered name, if it has one. */
+  get name(): string | undefined {
+    return this.#core.name;
+  }
+
+  /**
+   * Sends a message and forgets it. Never waits, and never throws for what becomes of the message:
+   * one that cannot be delivered is a dead letter. A value of the wrong type is a mistake in the
+   * program and throws `ERR_VALUE`.
+   */
+  tell(message: Message): void {
+    this.#core.tell(message);
+  }
+
+  /** Sends a message; settles when it is in the mailbox, which is how a fast sender is slowed down. */
+  send(message: Message, options?: RequestOptions): Promise<void> {
+    return this.#request(SEND, message, options) as Promise<void>;
+  }
+
+  /** Sends a request; resolves with the reply. Never throws: what goes wrong rejects the promise. */
+  ask(message: Message, options?: RequestOptions): Promise<Reply> {
+    return this.#request(ASK, message, options) as Promise<Reply>;
+  }
+
+  /**
+   * Stops the actor after the message in hand; the rest of its mailbox become dead letters, or are
+   * handled first with `drain`. Resolves when it has ended. Stopping twice is no mistake.
+   */
+  async stop(options?: StopOptions): Promise<ExitReason> {
+    const { drain, graceMs } = stopOptions(options);
+    return this.#core.stop(drain, graceMs);
+  }
+
+  /** Ends the actor now, even in the middle of a handler. `false` when it had ended before. */
+  kill(): boolean {
+    return this.#core.kill();
+  }
+
+  /** What the actor is doing. */
+  status(): ActorStatus {
+    const status = this.#core.status();
+    if (status !== undefined) return statusOf(status);
+    const { path, name, exit } = this.#core;
+    const none = { incarnation: 0, restarts: 0, queued: 0, inHand: 0, uptimeMs: 0, counters: NO_COUNTERS };
+    return { state: 'terminated', path, name, exit, ...none };
+  }
+
+  /** Resolves when the actor has ended for good, with the reason. Does not keep the process alive. */
+  get stopped(): Promise<ExitReason> {
+    return this.#core.stopped;
+  }
+
+  /** The path, as JSON. */
+  toJSON(): string {
+    return this.path;
+  }
+
+  /** Path, state and queue, for people. */
+  toString(): string {
+    const { path, state, queued } = this.status();
+    return `ActorRef(${path} ${state}, ${queued} queued)`;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  #request(kind: number, message: Message, options: RequestOptions | undefined): Promise<unknown> {
+    if (options === undefined) return this.#core.request(kind, message, DEFAULT_TIMEOUT_MS, undefined);
+    try {
+      const { timeoutMs, signal, endless } = requestOptions(options, DEFAULT_TIMEOUT_MS);
+      if (endless) this.#core.owner.warnOfEndlessAsk(this.path);
+      return this.#core.request(kind, message, timeoutMs, signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+}

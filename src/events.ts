@@ -1,0 +1,273 @@
+/**
+ * What observers are told (`system.on`, and channels of `node:diagnostics_channel`). An event
+ * decides nothing: a listener that throws becomes an event of its own (`FAIL-4`).
+ */
+import { AsyncResource } from 'node:async_hooks';
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { ActorRef } from './actor-ref.js';
+import type { ReasonTag } from './error-codes.js';
+import { createError, type ExitReason } from './errors.js';
+import type { EventLog } from './logger.js';
+import { LISTEN_ALL, LISTEN_WARNINGS, type NativeAddress, type NativeEvent } from './native.js';
+
+/** Something that happened to an actor. */
+export interface ActorEvent {
+  /** The actor. */
+  readonly ref: ActorRef<unknown, unknown>;
+  /** Its path. */
+  readonly path: string;
+  /** Which life it is about. */
+  readonly incarnation: number;
+  /** Length of that life in milliseconds. */
+  readonly uptimeMs: number;
+}
+
+/** An actor ended, or its life did. */
+export interface ActorEndEvent extends ActorEvent {
+  /** Why. */
+  readonly reason: ExitReason;
+}
+
+/** A turn or a start failed. */
+export interface ActorCrashEvent extends ActorEndEvent {
+  /** The kind of trap in the engine's words; empty when it was none. */
+  readonly trap: string;
+  /** Guest frames, innermost first. */
+  readonly backtrace: readonly string[];
+  /** The last kilobytes that the guest wrote to its standard error. */
+  readonly stderr: string;
+}
+
+/** An actor will come up again. */
+export interface ActorRestartEvent extends ActorEndEvent {
+  /** Failures in a row. */
+  readonly attempt: number;
+  /** How long it waits first, in milliseconds. */
+  readonly delayMs: number;
+}
+
+/** A message without a receiver. */
+export interface DeadLetter {
+  /** Number within its system. */
+  readonly id: number;
+  /** Who sent it, as far as it has a name. */
+  readonly sender: string | undefined;
+  /** Path of the receiver it was for. */
+  readonly target: string;
+  /** Why nobody handled it. */
+  readonly reason: string;
+  /** Bytes of payload. */
+  readonly size: number;
+  /** Milliseconds since the system was created. */
+  readonly time: number;
+}
+
+/** Something about the machinery around the actors. */
+export interface HostEvent {
+  /** What happened, and where. */
+  readonly text: string;
+}
+
+/** A line that a guest logged. */
+export interface LogEvent extends ActorEvent {
+  /** How important it is. */
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  /** The line. */
+  readonly text: string;
+}
+
+/** Every event, and what its listeners receive. */
+export interface TroupeEvents {
+  /** An actor came up for the first time. */
+  'actor:started': ActorEvent;
+  /** An actor ended in order, or was killed, or crashed and is not restarted. */
+  'actor:stopped': ActorEndEvent;
+  /** An actor's restart budget is spent. */
+  'actor:failed': ActorEndEvent;
+  /** A turn or a start failed. */
+  'actor:crashed': ActorCrashEvent;
+  /** An actor will come up again. */
+  'actor:restarting': ActorRestartEvent;
+  /** An actor came up again. */
+  'actor:restarted': ActorEndEvent;
+  /** A message without a receiver. */
+  deadletter: DeadLetter;
+  /** A batch of messages crashed, one by one none of them does. */
+  'crash-unreproduced': ActorEvent;
+  /** A listener threw. */
+  'hook-failed': HostEvent;
+  /** Compiled components cannot be kept, or what was kept was thrown away. */
+  'cache:unusable': HostEvent;
+  /** More live actors than pooled instances. */
+  'pool:overflow': HostEvent;
+  /** A component imports what it was not granted. */
+  'capability:denied': HostEvent;
+  /** A guest logged a line. */
+  log: LogEvent;
+  /** The system begins to shut down. */
+  'system:shutdown': HostEvent;
+}
+
+/** Name of an event. */
+export type EventName = keyof TroupeEvents;
+
+const EVENT_NAMES: { readonly [K in EventName]: true } = {
+  'actor:started': true,
+  'actor:stopped': true,
+  'actor:failed': true,
+  'actor:crashed': true,
+  'actor:restarting': true,
+  'actor:restarted': true,
+  deadletter: true,
+  'crash-unreproduced': true,
+  'hook-failed': true,
+  'cache:unusable': true,
+  'pool:overflow': true,
+  'capability:denied': true,
+  log: true,
+  'system:shutdown': true,
+};
+
+type Listener = (event: unknown) => unknown;
+
+/** What a hub needs. */
+export interface EventHubOptions {
+  readonly log: EventLog | undefined;
+  /** Makes the reference of an address. */
+  readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
+  /** Tells the addon which events are wanted. */
+  readonly listen: (mask: number) => void;
+}
+
+/** Hands events to the log, to listeners, and to diagnostics channels. */
+export class EventHub {
+  readonly #options: EventHubOptions;
+  readonly #listeners = new Map<string, Set<Listener>>();
+  readonly #channels = new Map<string, Channel>();
+  #mask = 0;
+
+  constructor(options: EventHubOptions) {
+    this.#options = options;
+    for (const name of Object.keys(EVENT_NAMES)) this.#channels.set(name, channel(`wasm-troupe:${name}`));
+    this.#tell();
+  }
+
+  /** Adds a listener; the result takes it off again. */
+  on(name: string, listener: unknown): () => void {
+    if (!Object.hasOwn(EVENT_NAMES, name)) {
+      const known = Object.keys(EVENT_NAMES).join(', ');
+      throw createError('ERR_CONFIG', { message: `event: there is no '${name}'; there are ${known}`, path: 'event' });
+    }
+    if (typeof listener !== 'function') {
+      throw createError('ERR_CONFIG', {
+        message: `listener: expected a function, received ${typeof listener}`,
+        path: 'listener',
+      });
+    }
+    // A listener runs in the context it was added in, whatever caused the event.
+    const bound: Listener = AsyncResource.bind(listener as Listener);
+    const set = this.#listeners.get(name) ?? new Set();
+    this.#listeners.set(name, set.add(bound));
+    this.#tell();
+    return () => {
+      set.delete(bound);
+      if (set.size === 0 && this.#listeners.get(name) === set) this.#listeners.delete(name);
+      this.#tell();
+    };
+  }
+
+  /** Takes an event as the addon wrote it. */
+  receive(json: Uint8Array): void {
+    this.emit(JSON.parse(Buffer.from(json.buffer, json.byteOffset, json.length).toString()) as NativeEvent);
+  }
+
+  /** Hands an event to whoever wants it. */
+  emit(event: NativeEvent): void {
+    const { event: name } = event;
+    this.#guarded(name, () => this.#options.log?.write(event));
+    const listeners = this.#listeners.get(name);
+    const published = this.#channels.get(name);
+    if (listeners === undefined && !published?.hasSubscribers) return;
+    const value = this.#publicForm(event);
+    published?.publish(value);
+    for (const listener of listeners ?? []) {
+      this.#guarded(name, () => {
+        const result = listener(value);
+        if (result instanceof Promise) result.catch(error => this.#failed(name, error));
+      });
+    }
+  }
+
+  /** Reports what went wrong in code that only observes. */
+  fault(error: unknown): void {
+    this.#failed('completion', error);
+  }
+
+  #guarded(name: string, observer: () => void): void {
+    try {
+      observer();
+    } catch (error) {
+      this.#failed(name, error);
+    }
+  }
+
+  #failed(name: string, error: unknown): void {
+    // A listener for failures that fails itself must not call itself again.
+    if (name === 'hook-failed') return;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    this.emit({ event: 'hook-failed', text: `on '${name}': ${text}` });
+  }
+
+  /** Tells the addon what is wanted, if that has changed. */
+  #tell(): void {
+    const watched = this.#listeners.size > 0 || [...this.#channels.values()].some(each => each.hasSubscribers);
+    const mask = (watched ? LISTEN_ALL : 0) | (this.#options.log ? LISTEN_WARNINGS : 0);
+    if (mask === this.#mask) return;
+    this.#mask = mask;
+    this.#options.listen(mask);
+  }
+
+  #publicForm(event: NativeEvent): object {
+    const { address, path = '' } = event;
+    const { id, size, time } = event;
+    if (event.event === 'deadletter') {
+      return Object.freeze(deadLetter({ id, size, time, ...event } as Parameters<typeof deadLetter>[0]));
+    }
+    if (!address) return Object.freeze({ text: event.text ?? '' });
+    const { incarnation, uptimeMs } = event;
+    const subject = { ref: this.#options.refOf(address, path), path, incarnation, uptimeMs };
+    return Object.freeze({ ...subject, ...detailsOf(event) });
+  }
+}
+
+function detailsOf(event: NativeEvent): object {
+  const reason = Object.freeze(event.reason ?? { tag: 'normal' satisfies ReasonTag, text: '' });
+  switch (event.event) {
+    case 'actor:crashed': {
+      const { trap = '', backtrace = [], stderr = '' } = event;
+      return { reason, trap, backtrace, stderr };
+    }
+    case 'actor:restarting':
+      return { reason, attempt: event.attempt, delayMs: event.delayMs };
+    case 'log':
+      return { level: ['debug', 'info', 'warn', 'error'][event.level ?? 1], text: event.text };
+    case 'actor:started':
+    case 'crash-unreproduced':
+      return {};
+    default:
+      return { reason };
+  }
+}
+
+/** A dead letter in its public form. */
+export function deadLetter(letter: {
+  readonly id: number;
+  readonly sender?: string | null;
+  readonly target: string;
+  readonly reason: string;
+  readonly size: number;
+  readonly time: number;
+}): DeadLetter {
+  const { id, sender, target, reason, size, time } = letter;
+  return { id, sender: sender || undefined, target, reason, size, time };
+}

@@ -1,0 +1,283 @@
+/**
+ * The only file that loads the addon, and the shape of what it exports. Nothing here is public:
+ * the protocol is a matter between this version of the addon and this version of the package.
+ * Transfer objects are complete: every field present, `null` for absent.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { ReasonTag } from './error-codes.js';
+import { type Machine, searchNative } from './native-search.js';
+
+/** Options of a system, validated and complete. */
+export interface NativeSystemOptions {
+  readonly name: string;
+  readonly threads: number;
+  readonly seed: number;
+  readonly deadLetters: number;
+  readonly spareThreads: number;
+  readonly cacheDir: string | null;
+  readonly trapHandling: 'signals' | 'explicit';
+  readonly inline: boolean;
+  readonly poolMemory: number;
+  readonly trapBacktrace: boolean;
+}
+
+/** An address that an actor is given for a name. */
+export interface NativePeer {
+  readonly name: string;
+  readonly index: number;
+  readonly tagLo: number;
+  readonly tagHi: number;
+}
+
+/** Options of a spawn, validated and complete. `0xFFFFFFFF` stands for `Infinity`. */
+export interface NativeSpawnOptions {
+  readonly parent: 'user';
+  readonly restart: number;
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly backoffKind: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly backoffJitter: number;
+  readonly resetAfterMs: number;
+  readonly mailbox: number;
+  readonly mailboxBytes: number;
+  readonly overflow: number;
+  readonly overflowWaitMs: number;
+  readonly messageBytes: number;
+  readonly memoryBytes: number;
+  readonly tableElements: number;
+  readonly instances: number;
+  readonly handlerTimeMs: number;
+  readonly startTimeoutMs: number;
+  readonly stackBytes: number;
+  readonly hostCallBytes: number;
+  readonly inline: boolean;
+  readonly start: number;
+  readonly peers: readonly NativePeer[];
+  readonly user: Uint8Array;
+}
+
+/** Why an actor ended. */
+export interface NativeExit {
+  readonly tag: ReasonTag;
+  readonly text: string;
+}
+
+/** Sums of one actor. */
+export interface NativeCounters {
+  readonly offered: number;
+  readonly accepted: number;
+  readonly handled: number;
+  readonly failedInHandler: number;
+  readonly discarded: number;
+  readonly expired: number;
+  readonly aborted: number;
+  readonly refused: number;
+}
+
+/** Index, tag (low, high), id (low, high). */
+export type NativeAddress = readonly [index: number, tagLo: number, tagHi: number, idLo: number, idHi: number];
+
+/** What an actor is doing. */
+export interface NativeStatus {
+  readonly address: NativeAddress;
+  readonly state: string;
+  readonly path: string;
+  readonly name: string | null;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly queued: number;
+  readonly inHand: number;
+  readonly uptimeMs: number;
+  readonly counters: NativeCounters;
+  readonly exit: NativeExit | null;
+}
+
+/** An actor found by name: its address, and its path. */
+export type NativeFound = readonly [...NativeAddress, path: string];
+
+/** Sums of a system, as the addon counts them. */
+export interface NativeAudit {
+  readonly balanced: boolean;
+  readonly offered: number;
+  readonly accepted: number;
+  readonly refused: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly handled: number;
+  readonly failedInHandler: number;
+  readonly discarded: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly expired: number;
+  readonly aborted: number;
+  readonly queued: number;
+  readonly inHand: number;
+  readonly lateReplies: number;
+  readonly actors: Readonly<Record<string, number>>;
+}
+
+/** A dead letter. */
+export interface NativeDeadLetter {
+  readonly id: number;
+  readonly sender: string | null;
+  readonly target: string;
+  readonly reason: string;
+  readonly size: number;
+  readonly time: number;
+}
+
+/** What happened; which fields are there depends on the event. */
+export interface NativeEvent {
+  readonly event: string;
+  readonly address?: NativeAddress | null;
+  readonly path?: string;
+  readonly reason?: NativeExit | string | null;
+  readonly incarnation?: number;
+  readonly uptimeMs?: number;
+  readonly attempt?: number;
+  readonly delayMs?: number;
+  readonly trap?: string;
+  readonly backtrace?: readonly string[];
+  readonly stderr?: string;
+  readonly text?: string;
+  readonly level?: number;
+  readonly id?: number;
+  readonly sender?: string | null;
+  readonly target?: string;
+  readonly size?: number;
+  readonly time?: number;
+}
+
+/** Functions of the hot path: numbers only, memory is shared. */
+export interface NativeHot {
+  /** Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. */
+  flush(bytes: number): number;
+  /** Runs the record in the scratch buffer here if it may; see {@link INLINE_NOT_RUN}. */
+  askInline(bytes: number): number;
+  /** Gives back the buffer of the last call, and hands over the next: `which << 31 | bytes`. */
+  drain(): number;
+  /** Waits at most `nanos` for a completion. */
+  poll(nanos: number): number;
+  /** Spawns what the scratch buffer describes. */
+  spawn(spec: number, slot: number): number;
+  /** Fetches a payload that was too large for the completion buffer. */
+  takeLarge(id: number): Uint8Array;
+}
+
+/** An actor system, below the surface. */
+export interface NativeSystem {
+  attach(
+    submit: Uint8Array,
+    completeA: Uint8Array,
+    completeB: Uint8Array,
+    scratch: Uint8Array,
+    wake: () => void,
+  ): number;
+  hot(): NativeHot;
+  submitLarge(header: Uint32Array, payload: Uint8Array): void;
+  load(source: string | Uint8Array, optionsJson: string, slot: number): void;
+  prepare(componentId: number, options: NativeSpawnOptions): number;
+  release(spec: number): void;
+  stop(index: number, tagLo: number, tagHi: number, drain: boolean, graceMs: number, slot: number): void;
+  kill(index: number, tagLo: number, tagHi: number): boolean;
+  watch(index: number, tagLo: number, tagHi: number, slot: number): void;
+  status(index: number, tagLo: number, tagHi: number): NativeStatus | null;
+  find(nameOrPath: string): NativeFound | null;
+  actors(): readonly NativeStatus[];
+  audit(): NativeAudit;
+  deadLetters(): readonly NativeDeadLetter[];
+  abortAsk(slot: number): void;
+  listen(mask: number): void;
+  /** Whether any actor has queued or running work. */
+  busy(): boolean;
+  shutdown(deadlineMs: number, slot: number): void;
+  close(): void;
+}
+
+/** What the addon exports. */
+export interface NativeBinding {
+  readonly NativeSystem: new (options: NativeSystemOptions) => NativeSystem;
+  errorCodes(): string[];
+  reasonTags(): string[];
+  calibrate(): void;
+  buildInfo(): { version: string; profile: string; target: string };
+  panicForTest(): void;
+}
+
+/** {@link NativeHot.askInline}: nothing was done, submit the record as usual. */
+export const INLINE_NOT_RUN = -1;
+/** {@link NativeHot.askInline}: accepted, the answer comes to the slot. */
+export const INLINE_ACCEPTED = -2;
+/** Results from here downwards are error numbers: `INLINE_FAILED - number`. */
+export const INLINE_FAILED = -16;
+/** In a completion's status: the payload waits for {@link NativeHot.takeLarge}. */
+export const LARGE_PAYLOAD = 0x10000;
+/** Slot of a completion that is an event. */
+export const EVENT_SLOT = 0xffffffff;
+/** `Infinity` in a field of 32 bits. */
+export const FOREVER = 0xffffffff;
+
+/** {@link NativeSystem.listen}: everything. */
+export const LISTEN_ALL = 1;
+/** {@link NativeSystem.listen}: what a logger tells: restarts, actors that gave up, log lines of guests, faults of the host. */
+export const LISTEN_WARNINGS = 2;
+
+let binding: NativeBinding | undefined;
+
+/** The addon, loaded once per environment. */
+export function native(): NativeBinding {
+  binding ??= loadNative();
+  return binding;
+}
+
+function loadNative(): NativeBinding {
+  const require = createRequire(import.meta.url);
+  return searchNative({
+    machine: thisMachine(),
+    override: process.env['NAPI_RS_NATIVE_LIBRARY_PATH'],
+    root: packageRoot(),
+    exists: existsSync,
+    load: require,
+  }) as NativeBinding;
+}
+
+/** The nearest folder upwards with a package.json: this package, from wherever its files were built to. */
+function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) break;
+    folder = parent;
+  }
+  return folder;
+}
+
+/** The glibc version is looked up only when it is needed: a report takes milliseconds. */
+function thisMachine(): Machine {
+  const { platform, arch } = process;
+  if (platform !== 'linux') return { platform, arch, libc: null };
+  const libc = isMusl() ? 'musl' : 'gnu';
+  return {
+    platform,
+    arch,
+    libc,
+    get glibc() {
+      return libc === 'gnu' ? glibcVersion() : undefined;
+    },
+  };
+}
+
+function isMusl(): boolean {
+  try {
+    return readFileSync('/usr/bin/ldd', 'latin1').includes('musl');
+  } catch {
+    return glibcVersion() === undefined;
+  }
+}
+
+function glibcVersion(): string | undefined {
+  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
+  return report?.header?.glibcVersionRuntime;
+}

@@ -1,0 +1,320 @@
+/**
+ * Options: validated and defaulted here, once and completely, before anything starts. What goes
+ * down to the addon has every field; nothing below has a default.
+ */
+import { availableParallelism } from 'node:os';
+import type { ActorRef } from './actor-ref.js';
+import { type CacheFolder, cacheFolder } from './cache-folder.js';
+import {
+  duration,
+  either,
+  flag,
+  fraction,
+  instance,
+  integer,
+  isObject,
+  mismatch,
+  oneOf,
+  shape,
+  size,
+} from './check.js';
+import type { Codec } from './codec.js';
+import type { Duration, Size } from './duration.js';
+import type { KeepAliveMode } from './keep-alive.js';
+import { isLogger, type Logger } from './logger.js';
+import { checkName } from './names.js';
+import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
+import { forever } from './request-options.js';
+
+const KIB = 1024;
+const MIB = 1024 ** 2;
+const GIB = 1024 ** 3;
+const DAY_MS = 86_400_000;
+
+/** What an actor may use; each can be set for a whole system and for one actor. */
+export interface Limits {
+  /** Memory of the guest; default `'16MiB'`. */
+  readonly memory?: Size | undefined;
+  /** Elements of the guest's tables; default 10,000. */
+  readonly tableElements?: number | undefined;
+  /** Core instances that the component is made of; default 64. */
+  readonly instances?: number | undefined;
+  /** The guest's stack; default `'256KiB'`. */
+  readonly stack?: Size | undefined;
+  /** Processor time for one message; default `'5s'`, `Infinity` is allowed. */
+  readonly handlerTime?: Duration | undefined;
+  /** Payload of one message; default `'1MiB'`, and never more than half of `memory`. */
+  readonly messageBytes?: Size | undefined;
+  /** Messages in the mailbox; default 1,000, 0 for no bound. */
+  readonly mailbox?: number | undefined;
+  /** Bytes in the mailbox; default `'8MiB'`, 0 for no bound. */
+  readonly mailboxBytes?: Size | undefined;
+  /** Bytes that one call from the guest to the host may carry; default `messageBytes` and 64 KiB more. */
+  readonly hostCallBytes?: Size | undefined;
+}
+
+/** Where compiled components are kept: nowhere, or in this folder. */
+export type CacheOptions = false | CacheFolder;
+
+/** Options of {@link ActorSystem.create}. */
+export interface SystemOptions {
+  /** Name of the system, for logs; default `'troupe'`. */
+  readonly name?: string | undefined;
+  /** Worker threads; default `'auto'`, as many as the machine runs at a time. */
+  readonly threads?: number | 'auto' | undefined;
+  /** Limits of every actor unless it has its own. */
+  readonly limits?: Limits | undefined;
+  /** What keeps the Node process running; default `'busy'`. */
+  readonly keepAlive?: KeepAliveMode | undefined;
+  /** Where log lines go: any object with pino's methods, or `false`; default standard error. */
+  readonly logger?: Logger | false | undefined;
+  /** Where compiled components are kept; default `wasm-troupe` in the user's cache folder. */
+  readonly cache?: CacheOptions | undefined;
+  /** Whether an idle actor may answer on the JavaScript thread; default `true`. */
+  readonly inline?: boolean | undefined;
+  /** How traps are noticed: by signals, or by checks in the compiled code, which is slower; default `'signals'`. */
+  readonly trapHandling?: 'signals' | 'explicit' | undefined;
+  /** Whether traps carry the guest's frames; default `true`. */
+  readonly trapBacktrace?: boolean | undefined;
+  /** How many dead letters are kept; default 1,000. */
+  readonly deadLetters?: number | undefined;
+  /** Seed of the system's random numbers; default a random one. */
+  readonly seed?: number | undefined;
+}
+
+/** When an actor is restarted: always, after a failure, or never. */
+export type RestartType = 'permanent' | 'transient' | 'temporary';
+
+/** How the wait between restarts grows. */
+export type BackoffKind = 'immediate' | 'linear' | 'exponential';
+
+/** The wait between restarts; the first restart after a healthy run comes at once. */
+export interface BackoffOptions {
+  /** How it grows; default `'exponential'`. */
+  readonly kind?: BackoffKind | undefined;
+  /** The first wait; default `'100ms'`. */
+  readonly initial?: Duration | undefined;
+  /** Growth from one wait to the next; default 2. */
+  readonly factor?: number | undefined;
+  /** The longest wait; default `'30s'`. */
+  readonly max?: Duration | undefined;
+  /** Share of a wait that chance may take off; default 0.2. */
+  readonly jitter?: number | undefined;
+  /** A healthy run of this length starts anew; default half of `initial` and `max` together. */
+  readonly resetAfter?: Duration | undefined;
+}
+
+/** What happens to a message for a full mailbox. */
+export type OverflowPolicy = 'wait' | 'reject' | 'drop-newest' | 'drop-oldest';
+
+/** Options of {@link ActorSystem.spawn}. */
+export interface SpawnOptions {
+  /** Registered name, unique among live actors. */
+  readonly name?: string | undefined;
+  /** For the guest's start: bytes as they are, any other value as JSON. */
+  readonly config?: unknown;
+  /** Addresses that the guest may send to, by name. */
+  readonly peers?: Readonly<Record<string, ActorRef<never, unknown>>> | undefined;
+  /** When to instantiate; default `'now'`. */
+  readonly start?: 'now' | 'on-first-message' | undefined;
+  /** Longest start; default `'10s'`. */
+  readonly startupTimeout?: Duration | undefined;
+  /** When to restart; default `'permanent'`. */
+  readonly restart?: RestartType | undefined;
+  /** Restarts in the time of `within` before the actor gives up; default 5, `Infinity` is allowed. */
+  readonly maxRestarts?: number | undefined;
+  /** The window that restarts are counted in; default `'60s'`. */
+  readonly within?: Duration | undefined;
+  /** The wait between restarts; default `'exponential'`. */
+  readonly backoff?: BackoffKind | BackoffOptions | undefined;
+  /** What happens to a message for a full mailbox; default `'wait'`. */
+  readonly overflow?: OverflowPolicy | undefined;
+  /** Limits of this actor, over those of the system. */
+  readonly limits?: Limits | undefined;
+  /** How messages and replies are written; default bytes. */
+  readonly codec?: Codec<never, unknown> | undefined;
+  /** Whether it may answer on the JavaScript thread; default the system's. */
+  readonly inline?: boolean | undefined;
+}
+
+/** Options of {@link ActorSystem.shutdown}. */
+export interface ShutdownOptions {
+  /** Actors that have not ended by then are killed; default `'25s'`. */
+  readonly deadline?: Duration | undefined;
+}
+
+const MAX_U32 = FOREVER - 1;
+
+const limits = shape({
+  memory: size({ min: 64 * KIB, max: 4 * GIB }),
+  tableElements: integer({ min: 0, max: 10_000_000 }),
+  instances: integer({ min: 1, max: 10_000 }),
+  stack: size({ min: 64 * KIB, max: 8 * MIB }),
+  handlerTime: duration({ min: 1, max: DAY_MS, infinite: true }),
+  messageBytes: size({ min: 1, max: 64 * MIB }),
+  mailbox: integer({ min: 0, max: MAX_U32 }),
+  mailboxBytes: size({ min: 0, max: 64 * GIB }),
+  hostCallBytes: size({ min: 64 * KIB, max: GIB }),
+});
+
+type CheckedLimits = ReturnType<typeof limits>;
+
+const backoffObject = shape({
+  kind: oneOf('immediate', 'linear', 'exponential'),
+  initial: duration({ min: 0, max: DAY_MS }),
+  factor: fraction({ min: 1, max: 1000 }),
+  max: duration({ min: 0, max: DAY_MS }),
+  jitter: fraction({ min: 0, max: 1 }),
+  resetAfter: duration({ min: 0, max: DAY_MS }),
+});
+
+const backoffKind = oneOf('immediate', 'linear', 'exponential');
+
+const spawnShape = shape({
+  name: checkName,
+  config: (value: unknown) => value,
+  peers: instance('an object of actor references by name', isObject),
+  start: oneOf('now', 'on-first-message'),
+  startupTimeout: duration({ min: 1, max: DAY_MS, infinite: true }),
+  restart: oneOf('permanent', 'transient', 'temporary'),
+  maxRestarts: integer({ min: 0, max: MAX_U32, infinite: true }),
+  within: duration({ min: 1, max: DAY_MS }),
+  backoff: either((value, path) => ({ kind: backoffKind(value, path) }), backoffObject, isObject),
+  overflow: oneOf('wait', 'reject', 'drop-newest', 'drop-oldest'),
+  limits,
+  codec: instance('a codec: an object with encode and decode', isCodec),
+  inline: flag,
+});
+
+const systemShape = shape({
+  name: checkName,
+  threads: either<'auto', number>(
+    (value, path) => {
+      if (value === 'auto') return value;
+      throw mismatch(path, "'auto' or a whole number (1 … 256)", value);
+    },
+    integer({ min: 1, max: 256 }),
+    value => typeof value === 'number',
+  ),
+  limits,
+  keepAlive: oneOf('busy', 'always', 'never'),
+  logger: instance('false or an object with the methods debug, info, warn and error', isLoggerOption),
+  cache: either<false, { dir?: string }>(
+    (value, path) => {
+      if (value === false) return value;
+      throw mismatch(path, 'false or { dir }', value);
+    },
+    shape({ dir: instance('the path of a folder', isFilled) }),
+    isObject,
+  ),
+  inline: flag,
+  trapHandling: oneOf('signals', 'explicit'),
+  trapBacktrace: flag,
+  deadLetters: integer({ min: 0, max: 1_000_000 }),
+  seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+});
+
+function isCodec(value: unknown): value is Codec<unknown, unknown> {
+  return isObject(value) && typeof value['encode'] === 'function' && typeof value['decode'] === 'function';
+}
+
+function isLoggerOption(value: unknown): value is Logger | false {
+  return value === false || isLogger(value);
+}
+
+function isFilled(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !value.includes('\0');
+}
+
+/** Options of a system, complete. */
+export interface SystemSettings {
+  readonly native: NativeSystemOptions;
+  readonly keepAlive: KeepAliveMode;
+  readonly logger: Logger | false | undefined;
+  readonly limits: CheckedLimits;
+}
+
+/** Slots that the pools of instances have at most; more live actors are instantiated on demand. */
+const POOL_SLOTS = 100_000;
+const MIN_SPARE_THREADS = 4;
+
+/** Reads the options of a system. */
+export function systemSettings(options: unknown): SystemSettings {
+  const given = systemShape(options ?? {}, 'options');
+  const threads = given.threads === undefined || given.threads === 'auto' ? availableParallelism() : given.threads;
+  return {
+    native: {
+      name: given.name ?? 'troupe',
+      threads,
+      seed: given.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
+      deadLetters: given.deadLetters ?? 1000,
+      spareThreads: Math.max(MIN_SPARE_THREADS, threads),
+      cacheDir: given.cache === false ? null : cacheFolder(given.cache?.dir),
+      trapHandling: given.trapHandling ?? 'signals',
+      inline: given.inline ?? true,
+      poolMemory: POOL_SLOTS,
+      trapBacktrace: given.trapBacktrace ?? true,
+    },
+    keepAlive: given.keepAlive ?? 'busy',
+    logger: given.logger,
+    limits: given.limits ?? {},
+  };
+}
+
+/** The part of a spawn that is the same for many actors. */
+export type SpawnTemplate = Omit<NativeSpawnOptions, 'peers' | 'user'>;
+
+/** Reads the options of a spawn; all that is wrong with them is found here. */
+export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline: boolean): SpawnTemplate {
+  const given = spawnShape(options ?? {}, 'options');
+  return {
+    parent: 'user',
+    restart: ['permanent', 'transient', 'temporary'].indexOf(given.restart ?? 'permanent'),
+    maxRestarts: forever(given.maxRestarts ?? 5),
+    withinMs: given.within ?? 60_000,
+    ...backoffTemplate(given.backoff ?? {}),
+    overflow: ['wait', 'reject', 'drop-newest', 'drop-oldest'].indexOf(given.overflow ?? 'wait'),
+    overflowWaitMs: 5000,
+    ...limitsTemplate({ ...defaults, ...given.limits }),
+    startTimeoutMs: forever(given.startupTimeout ?? 10_000),
+    inline: inline && (given.inline ?? true),
+    start: given.start === 'on-first-message' ? 1 : 0,
+  };
+}
+
+function backoffTemplate(given: ReturnType<typeof backoffObject>) {
+  const initialMs = given.initial ?? 100;
+  const maxMs = given.max ?? 30_000;
+  if (maxMs < initialMs) throw mismatch('backoff.max', `at least backoff.initial (${initialMs} ms)`, maxMs);
+  return {
+    backoffKind: ['immediate', 'linear', 'exponential'].indexOf(given.kind ?? 'exponential'),
+    backoffInitialMs: initialMs,
+    backoffFactor: given.factor ?? 2,
+    backoffMaxMs: maxMs,
+    backoffJitter: given.jitter ?? 0.2,
+    resetAfterMs: given.resetAfter ?? Math.ceil((initialMs + maxMs) / 2),
+  };
+}
+
+function limitsTemplate(given: CheckedLimits) {
+  const memoryBytes = given.memory ?? 16 * MIB;
+  const messageBytes = Math.min(given.messageBytes ?? MIB, Math.floor(memoryBytes / 2));
+  return {
+    mailbox: given.mailbox ?? 1000,
+    mailboxBytes: given.mailboxBytes ?? 8 * MIB,
+    messageBytes,
+    memoryBytes,
+    tableElements: given.tableElements ?? 10_000,
+    instances: given.instances ?? 64,
+    handlerTimeMs: forever(given.handlerTime ?? 5000),
+    stackBytes: given.stack ?? 256 * KIB,
+    hostCallBytes: given.hostCallBytes ?? messageBytes + 64 * KIB,
+  };
+}
+
+const shutdownShape = shape({ deadline: duration({ min: 0, max: DAY_MS }) });
+
+/** Reads the options of a shutdown. */
+export function shutdownDeadlineMs(options: unknown): number {
+  return shutdownShape(options ?? {}, 'options').deadline ?? 25_000;
+}

@@ -1,0 +1,389 @@
+/**
+ * One environment's side of the bridge: records go out through a shared buffer, in one crossing per
+ * turn, and completions come back through two others. Requests to idle actors may be answered on
+ * the spot, but only while nothing of this environment is under way: that keeps the order of what
+ * one caller sends (`ORD-1`).
+ */
+import { COMPLETION_BYTES, Completions, SharedBuffer } from './completions.js';
+import { ERROR_CODES } from './error-codes.js';
+import { createError, type NativeFailure, type TroupeError } from './errors.js';
+import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
+import { INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
+import { MAX_SLOTS, type Slot, Slots, type Waiter } from './slots.js';
+import { TurnBudget } from './turn-budget.js';
+
+/** Where a record goes, and what becomes of its completion. */
+export interface Target extends Waiter {
+  readonly index: number;
+  readonly tagLo: number;
+  readonly tagHi: number;
+  /** The value of a reply; throws when it cannot be read. */
+  reply(bytes: Uint8Array, start: number, end: number): unknown;
+  /** The error of a failed ask or send. */
+  failure(number: number, failure: NativeFailure, kind: number, timeoutMs: number): TroupeError;
+}
+
+/** What a port needs. */
+export interface PortOptions {
+  readonly native: NativeSystem;
+  readonly keepAlive: KeepAliveMode;
+  readonly inline: boolean;
+  readonly onEvent: (json: Uint8Array) => void;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** A message; nobody waits. */
+export const TELL = 1;
+/** A message whose acceptance somebody waits for. */
+export const SEND = 1 | (4 << 16);
+/** A request. */
+export const ASK = 2;
+
+const HEADER_BYTES = 40;
+const SUBMIT_BYTES = 256 * 1024;
+const SCRATCH_BYTES = 128 * 1024;
+/** A larger payload crosses in a call of its own. */
+const MAX_RECORD_PAYLOAD = 64 * 1024;
+const FLUSH_BYTES = 64 * 1024;
+const FLUSH_RECORDS = 1024;
+/** How long JavaScript waits for an answer that is about to come, after it sent a request. */
+const LINGER_NANOS = 5000;
+/** Waiting goes on while it pays: a hit earns a credit, a miss costs one. */
+const MAX_CREDIT = 16;
+const PROBE_EVERY = 64;
+/**
+ * Requests made one after the other without waiting are better served by a worker, which takes them
+ * in one turn while this thread makes more. So many are run here before the rest of a burst goes there.
+ */
+const MAX_STREAK = 8;
+
+const TICK = Promise.resolve();
+const decoder = new TextDecoder();
+
+let lastResolve: (value: unknown) => void;
+let lastReject: (reason: unknown) => void;
+/** Shared by all promises: one closure less for each. */
+const keepHandles = (resolve: (value: unknown) => void, reject: (reason: unknown) => void): void => {
+  lastResolve = resolve;
+  lastReject = reject;
+};
+
+/** One environment's side of the bridge. */
+export class Port {
+  readonly native: NativeSystem;
+  readonly hot: NativeHot;
+  /** For calls that carry more than numbers, in both directions. */
+  readonly scratch = new SharedBuffer(SCRATCH_BYTES);
+  readonly slots = new Slots();
+  readonly keepAlive: KeepAlive;
+  closed = false;
+  readonly #submit = new SharedBuffer(SUBMIT_BYTES);
+  readonly #completions: Completions;
+  readonly #budget = new TurnBudget();
+  readonly #inline: boolean;
+  /** The word of a record that says who sent it. */
+  readonly #sender: number;
+  #used = 0;
+  #records = 0;
+  #scheduled = false;
+  /** Asks and sends that wait. */
+  #open = 0;
+  /** Waits that keep the process alive. */
+  #holding = 0;
+  #credit = MAX_CREDIT;
+  /** Requests run inline since the microtask queue last ran. */
+  #streak = 0;
+  #skipped = 0;
+
+  constructor(options: PortOptions) {
+    const { native, onEvent, onFault } = options;
+    this.native = native;
+    this.#inline = options.inline;
+    const buffers = [new SharedBuffer(COMPLETION_BYTES), new SharedBuffer(COMPLETION_BYTES)] as const;
+    const wake = (): void => this.#completions.drain();
+    const index = native.attach(this.#submit.bytes, buffers[0].bytes, buffers[1].bytes, this.scratch.bytes, wake);
+    this.#sender = (0x80000000 | index) >>> 0;
+    this.hot = native.hot();
+    const finish = (slot: Slot): void => this.#finish(slot);
+    this.#completions = new Completions({ slots: this.slots, hot: this.hot, buffers, finish, onEvent, onFault });
+    this.keepAlive = new KeepAlive(options.keepAlive, () => this.#isBusy());
+  }
+
+  /** Appends a message; it crosses at the end of this turn at the latest. */
+  submit(target: Target, kind: number, payload: Uint8Array, timeoutMs: number, slot: number): void {
+    if (!this.keepAlive.held) this.keepAlive.hold();
+    const { length } = payload;
+    if (length > MAX_RECORD_PAYLOAD) {
+      this.#submitLarge(target, kind, payload, timeoutMs, slot);
+      return;
+    }
+    const at = this.#used;
+    const { bytes, words } = this.#submit;
+    this.#header(words, at >>> 2, target, kind, length, timeoutMs, slot);
+    bytes.set(payload, at + HEADER_BYTES);
+    this.#used = at + HEADER_BYTES + ((length + 7) & ~7);
+    this.#records += 1;
+    if (this.#used >= FLUSH_BYTES || this.#records >= FLUSH_RECORDS) {
+      this.flush();
+    } else if (!this.#scheduled) {
+      this.#scheduled = true;
+      TICK.then(this.#onTick);
+    }
+  }
+
+  /** Hands over what was appended. Whatever must come after it does this first. */
+  flush(): void {
+    const used = this.#used;
+    if (used === 0) return;
+    this.#used = 0;
+    this.#records = 0;
+    if (!this.closed) this.hot.flush(used);
+  }
+
+  /** Sends a request and waits for the reply. */
+  ask(target: Target, payload: Uint8Array, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    if (
+      this.#open === 0 &&
+      this.#used === 0 &&
+      this.#inline &&
+      this.#streak < MAX_STREAK &&
+      payload.length <= MAX_RECORD_PAYLOAD
+    ) {
+      return this.#askInline(target, payload, timeoutMs, signal);
+    }
+    return this.request(target, ASK, payload, timeoutMs, signal);
+  }
+
+  /** Sends a record and waits for its completion. */
+  request(
+    target: Target,
+    kind: number,
+    payload: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    const slot = this.slots.take();
+    if (slot === undefined) return Promise.reject(tableFull());
+    const promise = this.#enter(slot, target, kind, timeoutMs);
+    this.submit(target, kind, payload, timeoutMs, slot.number);
+    if (signal !== undefined) this.#abortable(slot, signal);
+    return promise;
+  }
+
+  /** Makes a call whose result comes as a completion; `holds` says whether it keeps the process alive. */
+  call(waiter: Waiter, start: (slot: number) => void, holds = true): Promise<unknown> {
+    const slot = this.slots.take();
+    if (slot === undefined) return Promise.reject(tableFull());
+    const promise = this.#enter(slot, waiter, 0, 0, holds);
+    this.flush();
+    try {
+      start(slot.number);
+    } catch (error) {
+      slot.reject(error);
+      this.#leave(slot);
+      this.slots.free(slot);
+    }
+    return promise;
+  }
+
+  /** What the addon left in the scratch buffer about a failure. */
+  scratchFailure(number: number): NativeFailure {
+    const length = this.scratch.words[0]!;
+    return parseFailure(number, this.scratch.bytes, 8, 8 + length);
+  }
+
+  /** Rejects what still waits, and lets the process go. */
+  close(reason: (slot: Slot) => unknown): void {
+    this.closed = true;
+    this.#completions.close();
+    this.keepAlive.close();
+    this.#used = 0;
+    for (const slot of this.slots.waiting()) {
+      slot.reject(reason(slot));
+      this.#leave(slot);
+      this.slots.retire(slot);
+    }
+  }
+
+  /** Reads everything that has come, for the last time. */
+  drainAll(): void {
+    this.#completions.drainAll();
+  }
+
+  #askInline(
+    target: Target,
+    payload: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ): Promise<unknown> {
+    this.#streak += 1;
+    if (this.#streak === MAX_STREAK) TICK.then(this.#endStreak);
+    const slotNumber = this.slots.peek();
+    if (slotNumber === 0) return Promise.reject(tableFull());
+    if (!this.keepAlive.held) this.keepAlive.hold();
+    const { bytes, words } = this.scratch;
+    this.#header(words, 0, target, ASK, payload.length, timeoutMs, slotNumber);
+    bytes.set(payload, HEADER_BYTES);
+    const result = this.hot.askInline(HEADER_BYTES + ((payload.length + 7) & ~7));
+    if (result >= 0) return this.#replied(target, result);
+    if (result <= INLINE_FAILED) {
+      const number = INLINE_FAILED - result;
+      const error = target.failure(number, this.scratchFailure(number), ASK, timeoutMs);
+      return this.#inTurn(Promise.reject(error));
+    }
+    if (result !== INLINE_ACCEPTED) return this.request(target, ASK, payload, timeoutMs, signal);
+    // The entry that was looked at above: nothing ran in between.
+    const slot = this.slots.take()!;
+    const promise = this.#enter(slot, target, ASK, timeoutMs);
+    if (signal !== undefined) this.#abortable(slot, signal);
+    return promise;
+  }
+
+  /** A reply that lies in the scratch buffer. */
+  #replied(target: Target, length: number): Promise<unknown> {
+    let value: unknown;
+    try {
+      value = target.reply(this.scratch.bytes, 0, length);
+    } catch (error) {
+      return this.#inTurn(Promise.reject(error));
+    }
+    if (this.#budget.spend()) return Promise.resolve(value);
+    return new Promise(resolve => {
+      setImmediate(resolve, value);
+    });
+  }
+
+  #inTurn(rejected: Promise<never>): Promise<unknown> {
+    if (this.#budget.spend()) return rejected;
+    const { promise, resolve } = later();
+    setImmediate(resolve, rejected);
+    // It is handled by whoever waits for `promise`.
+    rejected.catch(() => {});
+    return promise;
+  }
+
+  #enter(slot: Slot, waiter: Waiter, kind: number, timeoutMs: number, holds = true): Promise<unknown> {
+    const promise = new Promise(keepHandles);
+    slot.resolve = lastResolve;
+    slot.reject = lastReject;
+    slot.waiter = waiter;
+    slot.kind = kind;
+    slot.timeoutMs = timeoutMs;
+    slot.holds = holds;
+    if (kind !== 0) this.#open += 1;
+    if (holds) {
+      this.#holding += 1;
+      if (!this.keepAlive.held) this.keepAlive.hold();
+    }
+    return promise;
+  }
+
+  #leave(slot: Slot): void {
+    if (slot.kind !== 0) this.#open -= 1;
+    if (slot.holds) this.#holding -= 1;
+    slot.release?.();
+  }
+
+  #finish(slot: Slot): void {
+    this.#leave(slot);
+    this.slots.free(slot);
+  }
+
+  /** Lets the caller's signal end the wait: the caller is released at once (`CAN-1`, `CAN-2`). */
+  #abortable(slot: Slot, signal: AbortSignal): void {
+    const { number } = slot;
+    const onAbort = (): void => {
+      if (this.slots.find(number) !== slot) return;
+      this.flush();
+      this.native.abortAsk(number);
+      slot.reject(signal.reason);
+      this.#leave(slot);
+      this.slots.retire(slot);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    slot.release = () => signal.removeEventListener('abort', onAbort);
+  }
+
+  #submitLarge(target: Target, kind: number, payload: Uint8Array, timeoutMs: number, slot: number): void {
+    this.flush();
+    const header = new Uint32Array(HEADER_BYTES / 4);
+    this.#header(header, 0, target, kind, payload.length, timeoutMs, slot);
+    this.native.submitLarge(header, payload);
+  }
+
+  #header(
+    words: Uint32Array,
+    at: number,
+    target: Target,
+    kind: number,
+    length: number,
+    timeoutMs: number,
+    slot: number,
+  ): void {
+    words[at] = target.index;
+    words[at + 1] = target.tagLo;
+    words[at + 2] = target.tagHi;
+    words[at + 3] = timeoutMs;
+    words[at + 4] = length;
+    words[at + 5] = kind;
+    words[at + 6] = slot;
+    words[at + 7] = this.#sender;
+    words[at + 8] = 0;
+    words[at + 9] = 0;
+  }
+
+  readonly #endStreak = (): void => {
+    this.#streak = 0;
+  };
+
+  readonly #onTick = (): void => {
+    this.#scheduled = false;
+    this.flush();
+    if (this.#open > 0 && !this.closed) this.#linger();
+  };
+
+  /** Waits for an answer that is about to come: it saves the wake-up through the event loop. */
+  #linger(): void {
+    if (!this.#budget.spend()) return;
+    if (this.#credit === 0) {
+      this.#skipped += 1;
+      if (this.#skipped < PROBE_EVERY) return;
+      this.#skipped = 0;
+    }
+    if (this.hot.poll(LINGER_NANOS) === 1) {
+      this.#credit = Math.min(this.#credit + 1, MAX_CREDIT);
+      this.#completions.drain();
+    } else if (this.#credit > 0) {
+      this.#credit -= 1;
+    }
+  }
+
+  #isBusy(): boolean {
+    return !this.closed && (this.#holding > 0 || this.#used > 0 || this.native.busy());
+  }
+}
+
+function later(): { promise: Promise<unknown>; resolve: (value: unknown) => void } {
+  const promise = new Promise(keepHandles);
+  return { promise, resolve: lastResolve };
+}
+
+/** The error for one wait too many. */
+export function tableFull(): TroupeError {
+  return createError('ERR_MAILBOX_FULL', {
+    message: `${MAX_SLOTS} requests wait for an answer, more cannot be kept: await some of them first`,
+  });
+}
+
+const GUEST_FAILURE = ERROR_CODES.indexOf('ERR_GUEST_FAILURE');
+
+/** Reads what the addon says about a failure: JSON, or nothing, or the bytes of the guest's own error. */
+export function parseFailure(number: number, bytes: Uint8Array, start: number, end: number): NativeFailure {
+  if (number === GUEST_FAILURE) return { payload: bytes.slice(start, end) };
+  return end > start ? (parseJson(bytes, start, end) as NativeFailure) : {};
+}
+
+/** Reads JSON out of a shared buffer. */
+export function parseJson(bytes: Uint8Array, start: number, end: number): unknown {
+  return JSON.parse(decoder.decode(bytes.slice(start, end)));
+}

@@ -1,0 +1,239 @@
+/**
+ * What stands behind a reference: the address, the codec, and how replies and failures of one actor
+ * become values and errors. A reference is a thin frozen face of it.
+ */
+import { CallWaiter } from './call-waiter.js';
+import type { Codec } from './codec.js';
+import { formatDuration } from './duration.js';
+import {
+  codeOfNumber,
+  createError,
+  type ExitReason,
+  errorFromNative,
+  type NativeFailure,
+  type TroupeError,
+} from './errors.js';
+import type { NativeAddress, NativeStatus } from './native.js';
+import { ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
+import type { Slot } from './slots.js';
+
+/** What all references of a system share. */
+export interface RefOwner {
+  readonly port: Port;
+  /** Counts a message that came after the end. */
+  countLate(): void;
+  /** Says once that a request without a deadline may wait for ever. */
+  warnOfEndlessAsk(path: string): void;
+}
+
+const SHUT_DOWN: ExitReason = Object.freeze({ tag: 'shutdown', text: '' });
+
+/** One actor as its sender sees it. */
+export class RefCore implements Target {
+  readonly owner: RefOwner;
+  readonly index: number;
+  readonly tagLo: number;
+  readonly tagHi: number;
+  readonly idLo: number;
+  readonly idHi: number;
+  readonly codec: Codec<unknown, unknown> | undefined;
+  readonly name: string | undefined;
+  #path: string | undefined;
+  #exit: ExitReason | undefined = undefined;
+  #stopped: Promise<ExitReason> | undefined = undefined;
+
+  constructor(
+    owner: RefOwner,
+    address: NativeAddress,
+    codec: Codec<unknown, unknown> | undefined,
+    name: string | undefined,
+    path: string | undefined,
+  ) {
+    this.owner = owner;
+    this.index = address[0];
+    this.tagLo = address[1];
+    this.tagHi = address[2];
+    this.idLo = address[3];
+    this.idHi = address[4];
+    this.codec = codec;
+    this.name = name;
+    this.#path = path;
+  }
+
+  get id(): bigint {
+    return (BigInt(this.idHi) << 32n) | BigInt(this.idLo);
+  }
+
+  get path(): string {
+    this.#path ??= this.status()?.path ?? `/user/${this.name ?? `$${this.id}`}`;
+    return this.#path;
+  }
+
+  /** What the addon knows; `undefined` for an actor that nobody remembers. */
+  status(): NativeStatus | undefined {
+    const { port } = this.owner;
+    if (port.closed) return undefined;
+    port.flush();
+    return port.native.status(this.index, this.tagLo, this.tagHi) ?? undefined;
+  }
+
+  /** Why it ended, as far as somebody asked for it. */
+  get exit(): ExitReason | undefined {
+    return this.#exit;
+  }
+
+  tell(message: unknown): void {
+    const payload = this.#payload(message);
+    const { owner } = this;
+    if (owner.port.closed) owner.countLate();
+    else owner.port.submit(this, TELL, payload, 0, 0);
+  }
+
+  request(kind: number, message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    const { owner } = this;
+    let payload: Uint8Array;
+    try {
+      payload = this.#payload(message);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (owner.port.closed) return Promise.reject(this.#afterShutdown(kind));
+    if (kind === SEND) return owner.port.request(this, kind, payload, timeoutMs, signal);
+    return owner.port.ask(this, payload, timeoutMs, signal);
+  }
+
+  stop(drain: boolean, graceMs: number): Promise<ExitReason> {
+    const { port } = this.owner;
+    if (port.closed) return Promise.resolve(this.#exit ?? SHUT_DOWN);
+    const { index, tagLo, tagHi } = this;
+    return this.#exits(slot => port.native.stop(index, tagLo, tagHi, drain, graceMs, slot), true);
+  }
+
+  kill(): boolean {
+    const { port } = this.owner;
+    if (port.closed) return false;
+    port.flush();
+    return port.native.kill(this.index, this.tagLo, this.tagHi);
+  }
+
+  get stopped(): Promise<ExitReason> {
+    const { port } = this.owner;
+    if (this.#stopped === undefined) {
+      const { index, tagLo, tagHi } = this;
+      this.#stopped = port.closed
+        ? Promise.resolve(this.#exit ?? SHUT_DOWN)
+        : this.#exits(slot => port.native.watch(index, tagLo, tagHi, slot), false).catch(endedUnseen);
+    }
+    return this.#stopped;
+  }
+
+  settle(slot: Slot, status: number, bytes: Uint8Array, start: number, end: number): void {
+    if (status !== 0) {
+      slot.reject(this.failure(status, parseFailure(status, bytes, start, end), slot.kind, slot.timeoutMs));
+    } else if (slot.kind === ASK) {
+      slot.resolve(this.reply(bytes, start, end));
+    } else {
+      slot.resolve(undefined);
+    }
+  }
+
+  reply(bytes: Uint8Array, start: number, end: number): unknown {
+    const copy = ownCopy(bytes, start, end);
+    const { codec } = this;
+    if (codec === undefined) return copy;
+    try {
+      return codec.decode(copy);
+    } catch (cause) {
+      throw this.#valueError(`the reply of ${this.path} (${copy.length} bytes) cannot be decoded`, cause);
+    }
+  }
+
+  failure(number: number, failure: NativeFailure, kind: number, timeoutMs: number): TroupeError {
+    const operation = kind === ASK ? 'ask to' : 'send to';
+    const code = codeOfNumber(number);
+    const actor = failure.actor || this.path;
+    const reasons: Record<string, string> = {
+      ERR_ASK_TIMEOUT: `no reply within ${formatDuration(timeoutMs)}`,
+      ERR_MAILBOX_FULL: 'the mailbox is full; wait for earlier messages, or give it a larger limits.mailbox',
+      ERR_NO_SUCH_ACTOR: 'there is no such actor',
+      ERR_ACTOR_STOPPED: 'the actor has stopped',
+      ERR_ACTOR_GAVE_UP: 'the actor gave up: its restart budget is spent',
+      ERR_ACTOR_CRASHED: 'the handler crashed',
+      ERR_MESSAGE_TOO_LARGE: 'the message is over limits.messageBytes',
+      ERR_GUEST_FAILURE: 'the actor answered with an error',
+      ERR_SHUTDOWN: 'the system is shut down',
+    };
+    const said = failure.message || reasons[code] || code;
+    const message = `${operation} ${actor}: ${said}`;
+    return errorFromNative(
+      number,
+      { ...failure, message },
+      { actor, ...(code === 'ERR_ASK_TIMEOUT' ? { timeoutMs } : {}) },
+    );
+  }
+
+  /** A call that ends when the actor has ended. */
+  #exits(start: (slot: number) => void, holds: boolean): Promise<ExitReason> {
+    const waiter = new CallWaiter(
+      result => {
+        this.#exit = Object.freeze(result as ExitReason);
+        return this.#exit;
+      },
+      { message: `${this.name ?? this.id}: the actor cannot be reached`, actor: this.#path },
+    );
+    return this.owner.port.call(waiter, start, holds) as Promise<ExitReason>;
+  }
+
+  #payload(message: unknown): Uint8Array {
+    const { codec } = this;
+    if (codec === undefined) {
+      if (message instanceof Uint8Array) return message;
+      throw this.#valueError(
+        `a message to ${this.path} must be a Uint8Array, received ${nameOf(message)}; ` +
+          'for values give spawn a codec, such as json() or text()',
+      );
+    }
+    let payload: unknown;
+    try {
+      payload = codec.encode(message);
+    } catch (cause) {
+      throw this.#valueError(`a message to ${this.path} cannot be encoded`, cause);
+    }
+    if (payload instanceof Uint8Array) return payload;
+    throw this.#valueError(`the codec of ${this.path} must encode to a Uint8Array, it returned ${nameOf(payload)}`);
+  }
+
+  #valueError(message: string, cause?: unknown): TroupeError {
+    const why = cause instanceof Error ? `: ${cause.message}` : '';
+    return createError('ERR_VALUE', { message: message + why, actor: this.path, cause });
+  }
+
+  #afterShutdown(kind: number): TroupeError {
+    const operation = kind === ASK ? 'ask to' : 'send to';
+    return createError('ERR_SHUTDOWN', {
+      message: `${operation} ${this.path}: the system is shut down`,
+      actor: this.path,
+    });
+  }
+}
+
+/** Nobody can say any more why it ended. */
+function endedUnseen(error: unknown): ExitReason {
+  const { code } = error as { code?: unknown };
+  if (code === 'ERR_SHUTDOWN') return SHUT_DOWN;
+  throw error;
+}
+
+/** Bytes that belong to the caller. A large payload came as a copy already. */
+function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
+  const whole = start === 0 && end === bytes.length;
+  return whole && !(bytes.buffer instanceof SharedArrayBuffer) ? bytes : bytes.slice(start, end);
+}
+
+/** What a value is, for a message: never its content, which may be long or private. */
+export function nameOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value);
+  if (typeof value !== 'object') return `a ${typeof value}`;
+  return `a ${value.constructor?.name || 'object'}`;
+}

@@ -1,0 +1,190 @@
+/**
+ * Spawning. Options are validated once per shape: what was prepared for the same options is used
+ * again, so that a spawn in a loop costs little more than the actor itself.
+ */
+import { ActorRef, coreOf, isActorRef } from './actor-ref.js';
+import { CallWaiter } from './call-waiter.js';
+import { isObject, mismatch } from './check.js';
+import type { Codec } from './codec.js';
+import { type Component, componentCore, isComponent } from './component.js';
+import { createError, errorFromNative } from './errors.js';
+import { checkName } from './names.js';
+import { INLINE_FAILED, type NativePeer, type NativeSpawnOptions } from './native.js';
+import { type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
+import { type Port, tableFull } from './port.js';
+import { RefCore, type RefOwner } from './ref-core.js';
+
+/** Shapes of options that are remembered per component. */
+const MAX_SPECS = 256;
+const NAME_AT = 8;
+const EMPTY = new Uint8Array(0);
+const encoder = new TextEncoder();
+
+/** Spawns actors for one system. */
+export class Spawner {
+  readonly #owner: RefOwner;
+  readonly #port: Port;
+  readonly #settings: SystemSettings;
+
+  constructor(owner: RefOwner, settings: SystemSettings) {
+    this.#owner = owner;
+    this.#port = owner.port;
+    this.#settings = settings;
+  }
+
+  /** Spawns an actor; resolves when it has come up, or at once if it starts later. */
+  spawn(component: Component, options: SpawnOptions = {}): Promise<ActorRef<unknown, unknown>> {
+    if (!isComponent(component)) throw mismatch('component', 'a component made by system.load', component);
+    const core = componentCore(component);
+    if (!isObject(options)) throw mismatch('options', 'an object', options);
+    if (core.owner !== this.#owner) {
+      throw createError('ERR_CONFIG', { message: 'component: it was loaded by another system', path: 'component' });
+    }
+    const key = keyOf(options);
+    let spec = key === undefined ? undefined : core.specs.get(key);
+    const name = options.name === undefined ? '' : checkName(options.name, 'name');
+    const config = configBytes(options.config);
+    const inScratch = NAME_AT + 256 + config.length <= this.#port.scratch.bytes.length;
+    const isOwn = spec === undefined && (key === undefined || !inScratch || core.specs.size >= MAX_SPECS);
+    if (spec === undefined || !inScratch) {
+      const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
+      spec = this.#prepare(core.id, template, options, inScratch ? EMPTY : config);
+      if (!isOwn && inScratch) core.specs.set(key!, spec);
+    }
+    try {
+      return this.#start(spec, name, inScratch ? config : EMPTY, options);
+    } finally {
+      if (isOwn || !inScratch) this.#port.native.release(spec);
+    }
+  }
+
+  #prepare(component: number, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {
+    const complete: NativeSpawnOptions = { ...template, peers: this.#peers(options.peers ?? {}), user };
+    return this.#port.native.prepare(component, complete);
+  }
+
+  #peers(peers: NonNullable<SpawnOptions['peers']>): NativePeer[] {
+    return Object.entries(peers).map(([name, ref]) => {
+      const path = `peers.${name}`;
+      if (!isActorRef(ref)) throw mismatch(path, 'an actor reference', ref);
+      const { owner, index, tagLo, tagHi } = coreOf(ref);
+      if (owner !== this.#owner) throw mismatch(path, 'an actor of this system', ref);
+      return { name, index, tagLo, tagHi };
+    });
+  }
+
+  #start(spec: number, name: string, config: Uint8Array, options: SpawnOptions): Promise<ActorRef<unknown, unknown>> {
+    const port = this.#port;
+    // What was sent before belongs before: a message to an actor that this one replaces.
+    port.flush();
+    writeScratch(port, name, config);
+    const number = port.slots.peek();
+    if (number === 0) throw tableFull();
+    const result = port.hot.spawn(spec, number);
+    if (result < 0) {
+      const context = {
+        message: `spawn ${name || 'an actor'}: it did not come up`,
+        actor: name ? `/user/${name}` : undefined,
+      };
+      throw errorFromNative(INLINE_FAILED - result, port.scratchFailure(INLINE_FAILED - result), context);
+    }
+    const ref = this.#ref(name, options.codec as Codec<unknown, unknown> | undefined);
+    if (result === 0) return Promise.resolve(ref);
+    // The entry whose number was given above: nothing ran in between.
+    const context = { message: `spawn ${name || 'an actor'}: it did not come up` };
+    return port.call(new CallWaiter(() => ref, context), () => {}) as Promise<ActorRef<unknown, unknown>>;
+  }
+
+  /** The reference of the address in the scratch buffer. */
+  #ref(name: string, codec: Codec<unknown, unknown> | undefined): ActorRef<unknown, unknown> {
+    const { words } = this.#port.scratch;
+    const address = [words[0]!, words[1]!, words[2]!, words[3]!, words[4]!] as const;
+    const core = new RefCore(this.#owner, address, codec, name || undefined, name ? `/user/${name}` : undefined);
+    return new ActorRef<unknown, unknown>(core);
+  }
+}
+
+function writeScratch(port: Port, name: string, config: Uint8Array): void {
+  const { bytes, words } = port.scratch;
+  const length = writeName(bytes, name);
+  words[0] = length;
+  words[1] = config.length;
+  if (config.length > 0) bytes.set(config, NAME_AT + ((length + 7) & ~7));
+}
+
+/** Most names are ASCII, and short ones are written faster here than by an encoder. */
+function writeName(bytes: Uint8Array, name: string): number {
+  for (let index = 0; index < name.length; index += 1) {
+    const unit = name.charCodeAt(index);
+    if (unit > 127) {
+      const encoded = encoder.encode(name);
+      bytes.set(encoded, NAME_AT);
+      return encoded.length;
+    }
+    bytes[NAME_AT + index] = unit;
+  }
+  return name.length;
+}
+
+function configBytes(config: unknown): Uint8Array {
+  if (config === undefined) return EMPTY;
+  if (config instanceof Uint8Array) return config;
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(config);
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause);
+    throw createError('ERR_CONFIG', { message: `config: it cannot be written as JSON: ${why}`, path: 'config', cause });
+  }
+  if (text === undefined) throw mismatch('config', 'a Uint8Array, or a value that JSON can write', config);
+  return encoder.encode(text);
+}
+
+/**
+ * A key that is equal for options that mean the same, or `undefined` where there is none that is
+ * cheap. Values are taken as they were written: whether they are right is found out once per key.
+ */
+function keyOf(options: SpawnOptions): string | undefined {
+  let key = '';
+  for (const field in options) {
+    if (field === 'name' || field === 'config') continue;
+    const value: unknown = options[field as keyof SpawnOptions];
+    const part = field === 'codec' ? codecKey(value) : keyPart(value);
+    if (part === undefined) return undefined;
+    key += `${field}=${part};`;
+  }
+  return key;
+}
+
+/** Any codec means the same to the addon; what is none must be refused. */
+function codecKey(value: unknown): string | undefined {
+  const codec = value as Partial<Codec<unknown>> | null | undefined;
+  return typeof codec?.encode === 'function' && typeof codec.decode === 'function' ? 'codec' : undefined;
+}
+
+function keyPart(value: unknown): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'number':
+    case 'boolean':
+    case 'undefined':
+      return String(value);
+    case 'object':
+      return value === null || Array.isArray(value) ? undefined : nestedKey(value as Record<string, unknown>);
+    default:
+      return undefined;
+  }
+}
+
+function nestedKey(value: Record<string, unknown>): string | undefined {
+  let key = '{';
+  for (const field in value) {
+    const inner = value[field];
+    if (typeof inner === 'object' || typeof inner === 'function') return undefined;
+    const part = keyPart(inner);
+    if (part === undefined) return undefined;
+    key += `${field}=${part},`;
+  }
+  return `${key}}`;
+}

@@ -1,0 +1,274 @@
+/** The actor system: where components are loaded, and actors are spawned, found and counted. */
+import { resolve as resolvePath } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
+import { ActorRef, type ActorStatus, statusOf } from './actor-ref.js';
+import { type Audit, addLate } from './audit.js';
+import { CallWaiter } from './call-waiter.js';
+import { mismatch } from './check.js';
+import type { Codec } from './codec.js';
+import { Component, type ComponentInfo } from './component.js';
+import { createError, rethrown, type TroupeError } from './errors.js';
+import { type DeadLetter, deadLetter, EventHub, type EventName, type TroupeEvents } from './events.js';
+import { EventLog, streamLogger } from './logger.js';
+import { type NativeAddress, type NativeSystem, native } from './native.js';
+import {
+  type ShutdownOptions,
+  type SpawnOptions,
+  type SystemOptions,
+  type SystemSettings,
+  shutdownDeadlineMs,
+  systemSettings,
+} from './options.js';
+import { Port } from './port.js';
+import { RefCore, type RefOwner } from './ref-core.js';
+import { Spawner } from './spawn.js';
+
+/** Status of an actor in a list, with its reference. */
+export interface ActorEntry extends ActorStatus {
+  /** The actor. */
+  readonly ref: ActorRef;
+}
+
+/** How to find an actor. */
+export interface FindOptions<Message, Reply> {
+  /** How messages and replies are written; default bytes. */
+  readonly codec: Codec<Message, Reply>;
+}
+
+/** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
+const SHUTDOWN_SLACK_MS = 900;
+
+/** What remains to be known after the end. */
+interface Remains {
+  readonly audit: Audit;
+  readonly deadLetters: readonly DeadLetter[];
+}
+
+/** Actors, the threads they run on, and everything that belongs to them. */
+export class ActorSystem {
+  readonly #native: NativeSystem;
+  readonly #port: Port;
+  readonly #events: EventHub;
+  readonly #log: EventLog | undefined;
+  readonly #owner: RefOwner;
+  readonly #spawner: Spawner;
+  readonly #name: string;
+  #late = 0;
+  #warned = false;
+  #ending: Promise<void> | undefined;
+  #remains: Remains | undefined;
+
+  /** Starts a system. Every option is checked before anything starts. */
+  static async create(options?: SystemOptions): Promise<ActorSystem> {
+    const settings = systemSettings(options);
+    try {
+      return new ActorSystem(settings, new (native().NativeSystem)(settings.native));
+    } catch (error) {
+      throw rethrown(error);
+    }
+  }
+
+  private constructor(settings: SystemSettings, system: NativeSystem) {
+    const { name, inline } = settings.native;
+    const logger = settings.logger ?? streamLogger(name, () => process.stderr);
+    this.#name = name;
+    this.#native = system;
+    this.#log = logger === false ? undefined : new EventLog(logger);
+    this.#port = new Port({
+      native: system,
+      keepAlive: settings.keepAlive,
+      inline,
+      onEvent: json => this.#events.receive(json),
+      onFault: error => this.#events.fault(error),
+    });
+    this.#owner = {
+      port: this.#port,
+      countLate: () => {
+        this.#late += 1;
+      },
+      warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
+    };
+    this.#events = new EventHub({
+      log: this.#log,
+      refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
+      listen: mask => {
+        if (!this.#port.closed) system.listen(mask);
+      },
+    });
+    this.#spawner = new Spawner(this.#owner, settings);
+  }
+
+  /** Name of the system. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /**
+   * Loads a component from a file or from bytes. It is compiled off the event loop, once per
+   * content; the compiled form is kept in the cache folder.
+   */
+  async load(source: URL | string | Uint8Array): Promise<Component> {
+    this.#mustRun('load');
+    const from = sourceOf(source);
+    const what = typeof from === 'string' ? from : `a component of ${from.length} bytes`;
+    const waiter = new CallWaiter(info => new Component(this.#owner, info as ComponentInfo), {
+      message: `load ${what}: it is no component for actors`,
+    });
+    return (await this.#port.call(waiter, slot => this.#native.load(from, '{}', slot))) as Component;
+  }
+
+  /**
+   * Spawns an actor of a component; resolves when it has come up. It is restarted after failures as
+   * the options say. What goes wrong rejects the promise, and nothing is left behind.
+   */
+  spawn<Message, Reply>(
+    component: Component,
+    options: SpawnOptions & { readonly codec: Codec<Message, Reply> },
+  ): Promise<ActorRef<Message, Reply>>;
+  spawn(component: Component, options?: SpawnOptions): Promise<ActorRef>;
+  spawn(component: Component, options?: SpawnOptions): Promise<unknown> {
+    try {
+      this.#mustRun('spawn');
+      return this.#spawner.spawn(component, options);
+    } catch (error) {
+      return Promise.reject(rethrown(error));
+    }
+  }
+
+  /** The live actor with a name or a path, or `undefined`. */
+  find<Message, Reply>(nameOrPath: string, options: FindOptions<Message, Reply>): ActorRef<Message, Reply> | undefined;
+  find(nameOrPath: string): ActorRef | undefined;
+  find(nameOrPath: string, options?: FindOptions<unknown, unknown>): unknown {
+    if (typeof nameOrPath !== 'string') throw mismatch('nameOrPath', 'a string', nameOrPath);
+    if (this.#port.closed) return undefined;
+    const found = this.#native.find(nameOrPath);
+    if (found === null) return undefined;
+    const [index, tagLo, tagHi, idLo, idHi, path] = found;
+    const name = path.slice(path.lastIndexOf('/') + 1);
+    return this.#refOf([index, tagLo, tagHi, idLo, idHi], path, name, options?.codec);
+  }
+
+  /** Every live actor, with what it is doing. */
+  actors(): ActorEntry[] {
+    if (this.#port.closed) return [];
+    this.#port.flush();
+    return this.#native.actors().map(status => ({
+      ref: this.#refOf(status.address, status.path, status.name ?? undefined, undefined) as ActorRef,
+      ...statusOf(status),
+    }));
+  }
+
+  /**
+   * Calls a function at each event of a kind; the result takes it off again. A listener only
+   * observes: what it throws becomes the event `hook-failed`.
+   */
+  on<Name extends EventName>(event: Name, listener: (event: TroupeEvents[Name]) => unknown): () => void {
+    return this.#events.on(event, listener);
+  }
+
+  /** What became of every message (`DLV-2`). At rest the sums agree, and `balanced` is true. */
+  audit(): Audit {
+    this.#port.flush();
+    return addLate(this.#remains?.audit ?? this.#native.audit(), this.#late);
+  }
+
+  /** The newest messages without a receiver, oldest first. */
+  deadLetters(): readonly DeadLetter[] {
+    this.#port.flush();
+    return this.#remains?.deadLetters ?? this.#native.deadLetters().map(deadLetter);
+  }
+
+  /**
+   * Ends the system: nothing new is accepted, actors work off what they have until the deadline
+   * (default 25 s) and are killed then. Calling it again gives the same promise. Afterwards nothing
+   * of it keeps the process alive, and every operation fails with `ERR_SHUTDOWN`.
+   */
+  shutdown(options?: ShutdownOptions): Promise<void> {
+    if (this.#ending === undefined) {
+      let deadlineMs: number;
+      try {
+        deadlineMs = shutdownDeadlineMs(options);
+      } catch (error) {
+        return Promise.reject(error);
+      }
+      this.#ending = this.#end(deadlineMs);
+    }
+    return this.#ending;
+  }
+
+  /** The same as {@link ActorSystem.shutdown}, for `await using`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown();
+  }
+
+  /** Name and state, for people. */
+  toString(): string {
+    const state = this.#remains ? 'shut down' : this.#ending ? 'shutting down' : 'running';
+    return `ActorSystem(${this.#name} ${state})`;
+  }
+
+  /** @internal */
+  [inspect.custom](): string {
+    return this.toString();
+  }
+
+  async #end(deadlineMs: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const overdue = new Promise<void>(resolve => {
+      timer = setTimeout(resolve, deadlineMs + SHUTDOWN_SLACK_MS);
+    });
+    const waiter = new CallWaiter(() => undefined, { message: 'shutdown: the system did not end' });
+    const ended = this.#port.call(waiter, slot => this.#native.shutdown(deadlineMs, slot));
+    try {
+      await Promise.race([ended, overdue]);
+    } finally {
+      clearTimeout(timer);
+      this.#close();
+    }
+  }
+
+  #close(): void {
+    this.#port.drainAll();
+    this.#remains = { audit: this.#native.audit(), deadLetters: this.#native.deadLetters().map(deadLetter) };
+    this.#port.close(() => shutDown('the wait'));
+    this.#native.close();
+  }
+
+  #mustRun(operation: string): void {
+    if (this.#ending !== undefined) throw shutDown(operation);
+  }
+
+  #refOf(
+    address: NativeAddress,
+    path: string,
+    name: string | undefined,
+    codec: Codec<unknown, unknown> | undefined,
+  ): ActorRef<unknown, unknown> {
+    return new ActorRef(new RefCore(this.#owner, address, codec, name, path));
+  }
+
+  #warnOfEndlessAsk(path: string): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    this.#log?.warn({ actor: path }, `${path}: a request with the timeout Infinity waits for ever if no reply comes`);
+  }
+}
+
+function shutDown(operation: string): TroupeError {
+  return createError('ERR_SHUTDOWN', { message: `${operation}: the system is shut down` });
+}
+
+/** A path as the file system has it, or bytes. */
+function sourceOf(source: unknown): string | Uint8Array {
+  if (source instanceof Uint8Array) return source;
+  if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) {
+    try {
+      return fileURLToPath(source);
+    } catch {
+      throw mismatch('source', 'a file: URL', String(source));
+    }
+  }
+  if (typeof source === 'string' && source !== '' && !source.includes('\0')) return resolvePath(source);
+  throw mismatch('source', 'a file: URL, the path of a file, or a Uint8Array', source);
+}
