@@ -12,7 +12,12 @@ const TOKENS = 100;
 
 /** @param {import('./lib/context.mjs').BenchContext} bench */
 export async function run(bench) {
-  await ring(bench, 'ring.1000x100', 'as introduced', 'in the order of their introductions (messages come to travel in bunches)');
+  await ring(
+    bench,
+    'ring.1000x100',
+    'as introduced',
+    'in the order of their introductions (messages come to travel in bunches)',
+  );
   await ring(bench, 'ring.crossing', 'as given', 'in the order of their spawning: most hops change the thread');
 }
 

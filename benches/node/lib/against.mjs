@@ -16,6 +16,8 @@ import { median, medianInterval, row } from './stats.mjs';
  * @param {{ suites: string[], pairs: number, quick: boolean }} settings
  */
 export async function compareWith(ref, root, settings) {
+  // It would load one addon for both.
+  delete process.env.NAPI_RS_NATIVE_LIBRARY_PATH;
   const other = mkdtempSync(join(tmpdir(), 'troupe-against-'));
   const git = (...args) => execFileSync('git', ['-C', root, ...args], { stdio: ['ignore', 'inherit', 'inherit'] });
   try {

@@ -69,7 +69,7 @@ pub struct Ask {
     pub state: AskState,
     /// Milliseconds of the shard's clock; `u64::MAX` for never.
     pub deadline: u64,
-    generation: u8,
+    generation: u16,
     used: bool,
     next: u32,
     prev: u32,
@@ -78,8 +78,13 @@ pub struct Ask {
 const NIL: u32 = u32::MAX;
 // Longer than the default timeout of 5 s, so that such an ask is met once, when it is due.
 const BUCKETS: usize = 8192;
+/// Bits of a number that are the entry's index. The others are its generation, so that an answer to
+/// an ask that was settled long ago does not meet a later one.
+const INDEX_BITS: u32 = 20;
+const INDEX_MASK: u32 = (1 << INDEX_BITS) - 1;
+const GENERATION_MASK: u16 = (u32::MAX >> INDEX_BITS) as u16;
 /// Most asks that one shard holds open; one more is refused as a full mailbox would.
-pub const MAX_ASKS: usize = 1 << 24;
+pub const MAX_ASKS: usize = 1 << INDEX_BITS;
 
 /// The open asks of one shard.
 #[derive(Debug)]
@@ -91,11 +96,13 @@ pub struct AskTable {
     timed: usize,
     /// The last millisecond whose bucket was looked at.
     swept: u64,
+    /// No deadline lies before this; the earliest one may lie behind it.
+    earliest: u64,
 }
 
 impl Default for AskTable {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), buckets: vec![NIL; BUCKETS], timed: 0, swept: 0 }
+        Self { entries: Vec::new(), free: Vec::new(), buckets: vec![NIL; BUCKETS], timed: 0, swept: 0, earliest: 0 }
     }
 }
 
@@ -104,76 +111,77 @@ impl AskTable {
     /// the frame's correlation.
     #[inline]
     pub fn insert(&mut self, target: u32, asker: Address, incarnation: u32, corr: u32, deadline: u64) -> Option<u32> {
-        let index = match self.free.pop() {
-            Some(index) => index,
-            None if self.entries.len() < MAX_ASKS => {
-                self.entries.push(Ask {
-                    target,
-                    asker,
-                    incarnation,
-                    corr,
-                    state: AskState::Queued,
-                    deadline,
-                    generation: 0,
-                    used: false,
-                    next: NIL,
-                    prev: NIL,
-                });
-                (self.entries.len() - 1) as u32
-            }
-            None => return None,
-        };
-        let entry = self.entries.get_mut(index as usize)?;
-        let generation = entry.generation;
-        *entry = Ask {
+        let mut entry = Ask {
             target,
             asker,
             incarnation,
             corr,
             state: AskState::Queued,
             deadline,
-            generation,
+            generation: 0,
             used: true,
             next: NIL,
             prev: NIL,
         };
+        let index = match self.free.pop() {
+            Some(index) => {
+                let place = self.entries.get_mut(index as usize)?;
+                entry.generation = place.generation;
+                *place = entry;
+                index
+            }
+            None if self.entries.len() < MAX_ASKS => {
+                self.entries.push(entry);
+                (self.entries.len() - 1) as u32
+            }
+            None => return None,
+        };
         if deadline != u64::MAX {
             self.link(index, deadline);
         }
-        Some(index | (u32::from(generation) << 24))
+        Some(number_of(index, entry.generation))
     }
 
     /// Gives an ask that had none a deadline.
     pub fn set_deadline(&mut self, number: u32, deadline: u64) {
         let Some(entry) = self.get_mut(number) else { return };
-        if entry.deadline != u64::MAX || deadline == u64::MAX {
+        if entry.deadline != u64::MAX || deadline == u64::MAX || matches!(entry.state, AskState::Settled(_)) {
             return;
         }
         entry.deadline = deadline;
-        self.link(number & 0x00FF_FFFF, deadline);
+        self.link(number & INDEX_MASK, deadline);
     }
 
     /// The entry with this number, if it is still open.
     #[inline]
     pub fn get_mut(&mut self, number: u32) -> Option<&mut Ask> {
-        let entry = self.entries.get_mut((number & 0x00FF_FFFF) as usize)?;
-        (entry.used && u32::from(entry.generation) == number >> 24).then_some(entry)
+        let entry = self.entries.get_mut((number & INDEX_MASK) as usize)?;
+        (entry.used && u32::from(entry.generation) == number >> INDEX_BITS).then_some(entry)
     }
 
     /// Removes the entry with this number.
     #[inline]
     pub fn remove(&mut self, number: u32) -> Option<Ask> {
         let entry = *self.get_mut(number)?;
-        let index = number & 0x00FF_FFFF;
+        let index = number & INDEX_MASK;
         if entry.deadline != u64::MAX && !matches!(entry.state, AskState::Settled(_)) {
             self.unlink(index);
         }
         if let Some(slot) = self.entries.get_mut(index as usize) {
             slot.used = false;
-            slot.generation = slot.generation.wrapping_add(1);
+            slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
         }
         self.free.push(index);
         Some(entry)
+    }
+
+    /// The frame of an ask went back into the mailbox.
+    pub fn requeue(&mut self, number: u32) {
+        if let Some(entry) = self.get_mut(number)
+            && entry.state == AskState::Delivered
+        {
+            entry.state = AskState::Queued;
+        }
     }
 
     /// Settles an ask from outside: removes it, or leaves a mark if its frame is still queued.
@@ -184,7 +192,7 @@ impl AskTable {
             AskState::Delivered => self.remove(number),
             AskState::Queued => {
                 if entry.deadline != u64::MAX {
-                    self.unlink(number & 0x00FF_FFFF);
+                    self.unlink(number & INDEX_MASK);
                 }
                 self.get_mut(number)?.state = AskState::Settled(error);
                 Some(entry)
@@ -197,8 +205,7 @@ impl AskTable {
     pub fn find(&self, asker: Address, corr: u32) -> Option<u32> {
         self.entries.iter().enumerate().find_map(|(index, entry)| {
             let open = entry.used && !matches!(entry.state, AskState::Settled(_));
-            (open && entry.asker == asker && entry.corr == corr)
-                .then(|| index as u32 | (u32::from(entry.generation) << 24))
+            (open && entry.asker == asker && entry.corr == corr).then(|| number_of(index as u32, entry.generation))
         })
     }
 
@@ -214,44 +221,52 @@ impl AskTable {
         self.len() == 0
     }
 
-    /// Collects the numbers of all asks whose deadline is at or before `now`.
+    /// Collects the numbers of all asks whose deadline is at or before `now`. They stay in the table
+    /// until they are settled.
     pub fn expire(&mut self, now: u64, due: &mut Vec<u32>) {
-        if self.timed == 0 {
+        if self.timed == 0 || now < self.earliest {
             self.swept = now;
             return;
         }
         let from = self.swept.max(now.saturating_sub(BUCKETS as u64 - 1));
         for ms in from..=now {
-            let mut at = self.buckets.get(ms as usize % BUCKETS).copied().unwrap_or(NIL);
+            let mut at = self.head(ms);
             while let Some(entry) = self.entries.get(at as usize) {
                 if entry.deadline <= now {
-                    due.push(at | (u32::from(entry.generation) << 24));
+                    due.push(number_of(at, entry.generation));
                 }
                 at = entry.next;
             }
         }
         self.swept = now;
+        // A bucket also holds deadlines of later rounds of the wheel: those are met too early, once
+        // a round.
+        self.earliest =
+            (now + 1..now + BUCKETS as u64).find(|ms| self.head(*ms) != NIL).unwrap_or(now + BUCKETS as u64);
     }
 
     /// A time at which [`AskTable::expire`] is worth calling, `None` when no ask has a deadline.
     #[must_use]
-    pub fn next_due(&self) -> Option<u64> {
-        if self.timed == 0 {
-            return None;
-        }
-        let filled = |ms: &u64| self.buckets.get(*ms as usize % BUCKETS).is_some_and(|head| *head != NIL);
-        (self.swept..self.swept + BUCKETS as u64).find(filled)
+    pub const fn next_due(&self) -> Option<u64> {
+        if self.timed == 0 { None } else { Some(self.earliest) }
+    }
+
+    /// The first entry in the bucket of a millisecond.
+    fn head(&self, ms: u64) -> u32 {
+        self.buckets.get(ms as usize % BUCKETS).copied().unwrap_or(NIL)
     }
 
     fn link(&mut self, index: u32, deadline: u64) {
         // A deadline that has passed still needs a bucket that will be looked at.
-        let bucket = deadline.max(self.swept) as usize % BUCKETS;
+        let deadline = deadline.max(self.swept);
+        let bucket = deadline as usize % BUCKETS;
+        self.earliest = if self.timed == 0 { deadline } else { self.earliest.min(deadline) };
         let Some(head) = self.buckets.get_mut(bucket) else { return };
         let next = std::mem::replace(head, index);
         if let Some(entry) = self.entries.get_mut(index as usize) {
             entry.next = next;
             entry.prev = NIL;
-            entry.deadline = deadline.max(self.swept);
+            entry.deadline = deadline;
         }
         if let Some(after) = self.entries.get_mut(next as usize) {
             after.prev = index;
@@ -271,4 +286,8 @@ impl AskTable {
         }
         self.timed -= 1;
     }
+}
+
+const fn number_of(index: u32, generation: u16) -> u32 {
+    index | ((generation as u32) << INDEX_BITS)
 }

@@ -35,9 +35,11 @@ pub trait Behavior: Send {
         true
     }
 
-    /// Told after a turn that ran longer than the watchdog allows; such an actor is not run inline
-    /// again soon.
-    fn note_slow(&mut self) {}
+    /// Asked after a turn that ran longer than the watchdog allows by the clock on the wall: whether
+    /// it really used the processor that long, or was only set aside by the system (`ENG-3`).
+    fn was_slow(&self) -> bool {
+        true
+    }
 
     /// Goes down in order. A failure here is ignored: the behavior is dropped right after.
     fn stop(&mut self);

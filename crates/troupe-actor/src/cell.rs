@@ -9,7 +9,7 @@ use crate::counters::Counters;
 use crate::id::{ActorId, Address};
 use crate::mailbox::Mailbox;
 use crate::reason::ExitReason;
-use crate::spec::{ActorSpec, SpawnArgs};
+use crate::spec::{ActorSpec, Overflow, SpawnArgs};
 use crate::status::Status;
 use crate::supervision::decide::History;
 
@@ -23,6 +23,8 @@ pub struct Cell {
     pub scheduled: bool,
     /// A job of this actor is with some thread.
     pub running: bool,
+    /// Messages wait for room: what comes now waits behind them.
+    pub backlog: bool,
     /// One message a turn: after a slow turn, or because its behavior asks for it (`TURN-5`).
     pub single: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
@@ -71,8 +73,8 @@ pub struct Waiting {
     pub sender: Address,
     /// A port's slot; 0 for an actor.
     pub slot: u32,
-    /// Unique within the shard, for its timer.
-    pub ticket: u64,
+    /// Refused when it still waits then, in milliseconds of the shard's clock.
+    pub deadline: u64,
     /// The frame.
     pub frame: Vec<u8>,
     /// The sender wants a send-failed frame if it is refused.
@@ -94,6 +96,8 @@ pub struct Rare {
     pub counters: Counters,
     /// Messages that wait for room.
     pub overflow: VecDeque<Waiting>,
+    /// When the armed timer of those is due; 0 when none is armed.
+    pub overflow_timer: u64,
     /// Asks that were consumed and not answered yet, by number.
     pub open_asks: Vec<u32>,
     /// Tags of the asks a handler waits for; empty when it does not.
@@ -138,6 +142,7 @@ impl Cell {
             status: Status::Terminated,
             scheduled: false,
             running: false,
+            backlog: false,
             single: false,
             ending: None,
             turn: (0, 0),
@@ -162,6 +167,7 @@ impl Cell {
         self.generation = generation;
         self.tag = tag;
         self.since = now;
+        self.mailbox = Mailbox::new(spec.mailbox.overflow == Overflow::DropOldest);
         self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
         self.spec = Some(spec);
         if args.name.is_some() || args.user.is_some() {
@@ -228,15 +234,34 @@ impl Cell {
             && self.status == Status::Ready
             && self.ending.is_none()
             && self.mailbox.is_empty()
-            && self.rare.as_deref().is_none_or(|rare| {
-                rare.awaiting.is_empty() && rare.answer_count == 0 && rare.overflow.is_empty() && rare.replay == 0
-            })
+            && !self.backlog
+            && self
+                .rare
+                .as_deref()
+                .is_none_or(|rare| rare.awaiting.is_empty() && rare.answer_count == 0 && rare.replay == 0)
     }
 
     /// Whether a handler waits for answers.
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
         self.rare.as_deref().is_some_and(|rare| !rare.awaiting.is_empty())
+    }
+
+    /// Whether there is room for a frame of `bytes` bytes. Answers take none (`OVF-3`), and one
+    /// message always fits.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        let Some(limits) = self.spec.as_deref().map(|spec| &spec.mailbox) else { return false };
+        let answers = self.rare.as_deref().map_or(0, |rare| rare.queued_answers);
+        let messages = self.mailbox.len().saturating_sub(answers);
+        messages == 0 || (messages < limits.max_messages && self.mailbox.bytes() + bytes <= limits.max_bytes)
+    }
+
+    /// Whether the next turn may hold one message only: its behavior wants that (`TURN-4`), or a
+    /// crash is looked for (`TURN-3`).
+    #[must_use]
+    pub fn is_cautious(&self, behavior: &dyn Behavior, now: u64) -> bool {
+        !behavior.takes_batches() || self.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now)
     }
 
     /// What only some actors have, made when first needed.

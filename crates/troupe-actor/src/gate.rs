@@ -1,6 +1,6 @@
-//! The way into a shard: an inbox that is swapped whole, and the bell of the shard's worker.
+//! The way into a shard: an inbox that is swapped whole, and the bell of the shard's driver.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -8,19 +8,24 @@ use parking_lot::Mutex;
 
 use crate::shard::Outbox;
 
+/// Nobody sleeps at this gate.
+const AWAKE: u64 = 0;
+
 /// One shard's inbox and bell.
 #[derive(Default)]
 pub struct Gate {
     inbox: Mutex<Outbox>,
     /// The inbox holds something; read without its lock.
     filled: AtomicBool,
-    /// The worker sleeps, or is about to.
-    asleep: AtomicBool,
+    /// Number of the driver that sleeps, or is about to; [`AWAKE`] when none does. A thread that
+    /// lost the shard cannot disarm the bell of its successor, because it only takes back its own
+    /// number.
+    sleeper: AtomicU64,
     worker: Mutex<Option<Thread>>,
 }
 
 impl Gate {
-    /// Appends to the inbox, empties `outbox`, and wakes the worker if it sleeps.
+    /// Appends to the inbox, empties `outbox`, and wakes the driver if it sleeps.
     pub fn push(&self, outbox: &mut Outbox) {
         {
             let mut inbox = self.inbox.lock();
@@ -36,7 +41,7 @@ impl Gate {
         self.ring();
     }
 
-    /// Appends records to the inbox and wakes the worker if it sleeps.
+    /// Appends records to the inbox and wakes the driver if it sleeps.
     pub fn push_records(&self, records: &[u8]) {
         {
             self.inbox.lock().records.extend_from_slice(records);
@@ -59,15 +64,16 @@ impl Gate {
         self.filled.store(false, Ordering::SeqCst);
     }
 
-    /// Wakes the worker if it sleeps.
+    /// Wakes the driver if it sleeps. Whoever gives a shard work rings after the work can be seen;
+    /// the driver looks for work after it armed the bell: one of the two sees the other.
     #[inline]
     pub fn ring(&self) {
-        if self.asleep.load(Ordering::SeqCst) && self.asleep.swap(false, Ordering::SeqCst) {
+        if self.sleeper.load(Ordering::SeqCst) != AWAKE && self.sleeper.swap(AWAKE, Ordering::SeqCst) != AWAKE {
             self.unpark();
         }
     }
 
-    /// Wakes the worker in any case.
+    /// Wakes the driver in any case.
     pub fn unpark(&self) {
         if let Some(worker) = &*self.worker.lock() {
             worker.unpark();
@@ -79,16 +85,18 @@ impl Gate {
         *self.worker.lock() = Some(std::thread::current());
     }
 
-    /// Sleeps until rung, or for `limit`. `stay_awake` is asked after the bell is armed.
-    pub fn sleep(&self, limit: Option<Duration>, stay_awake: impl Fn() -> bool) {
-        self.asleep.store(true, Ordering::SeqCst);
+    /// Sleeps as driver `driver` (never zero) until rung, or for `limit`. `stay_awake` is asked
+    /// after the bell is armed. Returns at once while an earlier driver still has it armed.
+    pub fn sleep(&self, driver: u64, limit: Option<Duration>, stay_awake: impl Fn() -> bool) {
+        if self.sleeper.compare_exchange(AWAKE, driver, Ordering::SeqCst, Ordering::SeqCst).is_err() {
+            return;
+        }
         if !self.is_filled() && !stay_awake() {
             match limit {
                 Some(limit) => std::thread::park_timeout(limit),
                 None => std::thread::park(),
             }
         }
-        self.asleep.store(false, Ordering::SeqCst);
+        let _ = self.sleeper.compare_exchange(driver, AWAKE, Ordering::SeqCst, Ordering::SeqCst);
     }
 }
-

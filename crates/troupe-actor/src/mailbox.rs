@@ -76,6 +76,8 @@ pub struct Mailbox {
     back: Vec<u8>,
     count: u32,
     bytes: usize,
+    /// A turn is copied out of the front, so that what is queued behind it stays here.
+    splits: bool,
 }
 
 /// What a filter says about the next frame of a mailbox.
@@ -88,6 +90,13 @@ pub enum Verdict {
 }
 
 impl Mailbox {
+    /// An empty mailbox. With `splits` everything queued stays within reach while a turn runs, at
+    /// the price of copying the turn: a mailbox that drops its oldest message needs that.
+    #[must_use]
+    pub fn new(splits: bool) -> Self {
+        Self { splits, ..Self::default() }
+    }
+
     /// Frames queued, without those of a running turn.
     #[inline]
     #[must_use]
@@ -167,6 +176,12 @@ impl Mailbox {
             }
             self.count -= count;
             self.bytes -= at - self.cursor;
+            if self.splits && at < self.front.len() {
+                let mut buffer = pool.take();
+                buffer.extend_from_slice(self.front.get(self.cursor..at).unwrap_or_default());
+                self.cursor = at;
+                return Some(TurnInput { start: 0, end: buffer.len(), buffer, count });
+            }
             let buffer = std::mem::take(&mut self.front);
             return Some(TurnInput { buffer, start: std::mem::take(&mut self.cursor), end: at, count });
         }
@@ -179,10 +194,14 @@ impl Mailbox {
         self.bytes += input.end - consumed_end;
         if consumed_end >= input.buffer.len() {
             pool.give(input.buffer);
-        } else {
-            self.front = input.buffer;
-            self.cursor = consumed_end;
+            return;
         }
+        // Something is left in front when the turn was a copy, or was made of awaited answers.
+        let kept = std::mem::replace(&mut self.front, input.buffer);
+        if let Some(kept) = kept.get(self.cursor..) {
+            self.front.extend_from_slice(kept);
+        }
+        self.cursor = consumed_end;
     }
 
     fn release(&mut self, pool: &mut BufferPool) {
@@ -196,12 +215,12 @@ impl Mailbox {
         let back = std::mem::take(&mut self.back);
         let rest = front.get(self.cursor..).unwrap_or_default();
         frame::Frames::new(rest).chain(frame::Frames::new(&back)).for_each(|frame| each(&frame));
-        *self = Self::default();
+        *self = Self::new(self.splits);
     }
 
     /// Moves the frames that `pick` wants to `out`, in order.
     pub fn extract(&mut self, out: &mut Vec<u8>, mut pick: impl FnMut(&Frame<'_>) -> bool) -> u32 {
-        let mut kept = Self::default();
+        let mut kept = Self::new(self.splits);
         let mut moved = 0;
         let mut none = BufferPool::default();
         self.drain(|frame| {
@@ -216,16 +235,27 @@ impl Mailbox {
         moved
     }
 
-    /// Drops the oldest frame that `pick` wants; returns whether there was one.
+    /// Drops the oldest frame that `pick` wants; returns whether there was one. Only for a mailbox
+    /// that splits: of any other, the oldest frames may be with a running turn.
     pub fn drop_oldest(&mut self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        if self.cursor >= self.front.len() {
+            self.cursor = 0;
+            self.front.clear();
+            std::mem::swap(&mut self.front, &mut self.back);
+        }
+        let Some(head) = frame::read(&self.front, self.cursor) else { return false };
+        if pick(&head) {
+            let len = head.encoded_len();
+            self.cursor += len;
+            self.count -= 1;
+            self.bytes -= len;
+            return true;
+        }
         let mut done = false;
-        let mut sink = Vec::new();
-        self.extract(&mut sink, |frame| {
-            if done || !pick(frame) {
-                return false;
-            }
-            done = true;
-            true
+        self.extract(&mut Vec::new(), |frame| {
+            let found = !done && pick(frame);
+            done |= found;
+            found
         });
         done
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use papaya::{HashMap, Operation, Compute};
+use papaya::{Compute, HashMap, Operation};
 
 use crate::id::Address;
 

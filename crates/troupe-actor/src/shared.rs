@@ -26,7 +26,7 @@ pub struct Shared {
     pub names: Registry,
     gates: Vec<Arc<Gate>>,
     ports: RwLock<Vec<Option<Arc<dyn Port>>>>,
-    slots: RwLock<Vec<Arc<TurnSlot>>>,
+    slots: RwLock<Vec<Option<Arc<TurnSlot>>>>,
     dead_letters: Mutex<DeadLetters>,
     listeners: AtomicU32,
     closing: AtomicBool,
@@ -88,13 +88,26 @@ impl Shared {
     /// Adds a thread that runs turns; the number is what cells note for kill.
     pub fn add_slot(&self, slot: &Arc<TurnSlot>) -> u32 {
         let mut slots = self.slots.write();
-        slots.push(Arc::clone(slot));
-        (slots.len() - 1) as u32
+        let free = slots.iter().position(Option::is_none).unwrap_or(slots.len());
+        if free == slots.len() {
+            slots.push(None);
+        }
+        if let Some(place) = slots.get_mut(free) {
+            *place = Some(Arc::clone(slot));
+        }
+        free as u32
+    }
+
+    /// Forgets a thread that runs no turn any more; its number goes to another one.
+    pub fn remove_slot(&self, slot: u32) {
+        if let Some(place) = self.slots.write().get_mut(slot as usize) {
+            *place = None;
+        }
     }
 
     /// Asks turn `number` of slot `slot` to end.
     pub fn kill_turn(&self, slot: u32, number: u64) {
-        if let Some(slot) = self.slots.read().get(slot as usize) {
+        if let Some(Some(slot)) = self.slots.read().get(slot as usize) {
             slot.kill(number);
         }
     }
@@ -182,7 +195,8 @@ impl Shared {
 
     /// One actor less; the last one of a closing system completes whoever waits.
     pub fn actor_gone(&self) {
-        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 && self.is_closing() {
+        // Sequentially consistent with `close` and `when_empty`: one of the two sees the other.
+        if self.live.fetch_sub(1, Ordering::SeqCst) == 1 && self.closing.load(Ordering::SeqCst) {
             self.complete_closed();
         }
     }

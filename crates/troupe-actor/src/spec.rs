@@ -13,7 +13,7 @@ pub enum Overflow {
     Wait,
     /// The message is refused.
     Reject,
-    /// The message is dropped; its sender does not learn of it.
+    /// The message is dropped; only a sender that asked to hear of it does.
     DropNewest,
     /// The oldest queued message is dropped.
     DropOldest,

@@ -1,8 +1,8 @@
 //! A system: its shards, its workers, and what can be asked of it from outside.
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Weak};
 
 use crate::cell::Waiter;
 use crate::clock::Clock;
@@ -66,8 +66,13 @@ pub enum Inline {
     Declined,
     /// Accepted; the answer goes to the port.
     Pending,
-    /// Settled; the port's completions hold the answer.
+    /// Settled; the port's completions say how.
     Settled,
+    /// Answered, by the guest's own error if `failed`; the answer is in the caller's hands.
+    Answered {
+        /// It is an error of the guest's own.
+        failed: bool,
+    },
 }
 
 /// A new actor.
@@ -91,15 +96,17 @@ pub struct ActorSystem {
 }
 
 thread_local! {
-    static INLINE: RefCell<InlineThread> = RefCell::default();
+    static OWN: RefCell<OwnThread> = RefCell::default();
 }
 
-/// What a port's thread needs to run turns itself.
+/// What a thread that is no worker needs to run turns.
 #[derive(Default)]
-struct InlineThread {
-    slot: Option<(Arc<TurnSlot>, usize, u32)>,
+struct OwnThread {
+    slot: Arc<TurnSlot>,
+    /// The slot's number in each system this thread has run turns of, the last one at the end.
+    systems: Vec<(Weak<Shared>, u32)>,
+    /// Turns so far.
     number: u64,
-    running: bool,
 }
 
 impl ActorSystem {
@@ -109,13 +116,13 @@ impl ActorSystem {
     /// When the operating system refuses a thread.
     pub fn new(config: &SystemConfig, ticker: Arc<Ticker>) -> Result<Self, SystemError> {
         let mut system = Self::manual(config, ticker);
-        let workers = Workers::start(
+        let workers = system.workers.insert(Workers::new(
             Arc::clone(&system.shared),
             system.shards.clone(),
             Arc::clone(&system.ticker),
             config.spare_threads,
-        )?;
-        system.workers = Some(workers);
+        ));
+        workers.start()?;
         Ok(system)
     }
 
@@ -124,9 +131,10 @@ impl ActorSystem {
     pub fn manual(config: &SystemConfig, ticker: Arc<Ticker>) -> Self {
         let count = config.shards.max(1);
         let gates: Vec<Arc<Gate>> = (0..count).map(|_| Arc::default()).collect();
-        let shards = gates.iter().enumerate().map(|(index, gate)| {
-            Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate)))
-        });
+        let shards = gates
+            .iter()
+            .enumerate()
+            .map(|(index, gate)| Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate))));
         let shards = shards.collect();
         let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, config.dead_letters));
         Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0) }
@@ -205,50 +213,48 @@ impl ActorSystem {
     }
 
     /// Runs an ask's turn on the calling thread, if the actor is idle and its behavior allows it.
-    /// `record` is what [`ActorSystem::inject`] would take.
-    pub fn ask_inline(&self, record: &[u8]) -> Inline {
+    /// `record` is what [`ActorSystem::inject`] would take; an answer that the turn itself gives
+    /// goes into `answer` and not through the port.
+    pub fn ask_inline(&self, record: &[u8], answer: &mut Vec<u8>) -> Inline {
         let Some(parsed) = record::read(record, 0) else { return Inline::Declined };
         let Some(handle) = self.shard_of(parsed.target) else { return Inline::Declined };
         // What this port sent before must be in its mailbox first (`ORD-1`).
         if handle.gate.is_filled() {
             return Inline::Declined;
         }
-        INLINE.with(|own| {
+        OWN.with(|own| {
+            // Borrowed while it runs a turn: a turn within a turn is declined.
             let Ok(mut own) = own.try_borrow_mut() else { return Inline::Declined };
-            if own.running {
-                return Inline::Declined;
-            }
-            self.run_inline(handle, record, parsed.target, &mut own)
+            self.run_inline(handle, record, answer, &mut own)
         })
     }
 
-    fn run_inline(&self, handle: &ShardHandle, record: &[u8], target: Address, own: &mut InlineThread) -> Inline {
-        let (slot, slot_index) = own.slot_for(&self.shared);
+    fn run_inline(&self, handle: &ShardHandle, record: &[u8], answer: &mut Vec<u8>, own: &mut OwnThread) -> Inline {
+        let slot_index = own.register(&self.shared);
+        let Some(parsed) = record::read(record, 0) else { return Inline::Declined };
         let Some(mut shard) = handle.state.try_lock() else { return Inline::Declined };
-        if !shard.can_run_inline(target) || handle.gate.is_filled() {
+        if !shard.can_run_inline(parsed.target) || handle.gate.is_filled() {
             return Inline::Declined;
         }
         own.number += 1;
-        let number = own.number;
-        let Some(mut job) = shard.begin_inline(&self.shared, record, target, slot_index, number) else {
+        let Some(mut job) = shard.begin_inline(&self.shared, &parsed, slot_index, own.number) else {
             shard.flush(&self.shared);
             return Inline::Settled;
         };
         drop(shard);
         self.ticker.enter();
-        own.running = true;
-        job.run_inline(&slot, number);
-        own.running = false;
+        job.run_inline(&own.slot, own.number);
         self.ticker.leave();
         let mut shard = handle.state.lock();
-        let settled = shard.commit_inline(&self.shared, job);
-        let work = shard.has_work();
+        let due = shard.next_due();
+        let outcome = shard.commit_inline(&self.shared, job, answer);
+        // The sleeping worker knows neither of new work nor of a new timer.
+        let wanted = shard.has_work() || shard.next_due() != due;
         drop(shard);
-        // An open ask has set a timer that the sleeping worker does not know of.
-        if work || !settled {
+        if wanted {
             handle.gate.ring();
         }
-        if settled { Inline::Settled } else { Inline::Pending }
+        outcome
     }
 
     /// Does something to the shard of an address, after what lies in its inbox.
@@ -284,9 +290,11 @@ impl ActorSystem {
         self.with_shard(address, |shard, shared| shard.watch(shared, address, waiter));
     }
 
-    /// A port gives up on its ask `slot`.
-    pub fn abort_ask(&self, target: Address, asker: Address, slot: u32) {
-        self.with_shard(target, |shard, shared| shard.abort_ask(shared, asker, slot));
+    /// A port gives up on its ask `slot`, whichever actor has it.
+    pub fn abort_ask(&self, asker: Address, slot: u32) {
+        for index in 0..self.shards.len() as u32 {
+            self.with_shard(Address { index, tag: 0 }, |shard, shared| shard.abort_ask(shared, asker, slot));
+        }
     }
 
     /// A snapshot of an actor; `None` if nothing is remembered of it.
@@ -304,7 +312,20 @@ impl ActorSystem {
     /// The actor with this name, or at this path.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Address> {
-        self.shared.names.find(name.strip_prefix("/user/").unwrap_or(name))
+        let name = name.strip_prefix("/user/").unwrap_or(name);
+        match name.strip_prefix('$') {
+            Some(id) => self.find_unnamed(id),
+            None => self.shared.names.find(name),
+        }
+    }
+
+    /// The actor whose path ends with its identity, because it has no name.
+    fn find_unnamed(&self, id: &str) -> Option<Address> {
+        let (index, generation) = id.split_once('.')?;
+        let (index, generation) = (index.parse().ok()?, generation.parse().ok()?);
+        let address = Address { index, tag: self.shared.tag_of(ActorId::new(index, generation)) };
+        let lives = self.status(address).is_some_and(|status| status.id.is_some() && status.name.is_none());
+        lives.then_some(address)
     }
 
     /// The conservation law as it stands; exact when the system is quiet.
@@ -358,33 +379,36 @@ impl ActorSystem {
 
     /// Runs a system without threads until nothing is left to do now.
     pub fn run_until_idle(&self) {
-        let slot = Arc::new(TurnSlot::default());
-        let slot_index = self.shared.add_slot(&slot);
-        interrupt::install(&slot);
-        let mut scratch = Outbox::default();
-        let mut number = 0;
-        loop {
-            let mut worked = false;
-            for handle in &self.shards {
-                let mut shard = handle.state.lock();
-                shard.refresh_clock(&self.shared);
-                worked |= handle.drain_inbox(&mut shard, &self.shared, &mut scratch) > 0;
-                shard.run_timers(&self.shared);
-                number += 1;
-                if let Some(mut job) = shard.next_job(&self.shared, slot_index, number) {
-                    worked = true;
-                    drop(shard);
-                    job.run(&slot, number);
-                    shard = handle.state.lock();
-                    shard.commit(&self.shared, job);
+        OWN.with(|own| {
+            let Ok(mut own) = own.try_borrow_mut() else { return };
+            let slot_index = own.register(&self.shared);
+            let mut scratch = Outbox::default();
+            let mut worked = true;
+            while worked {
+                worked = false;
+                for handle in &self.shards {
+                    worked |= self.step(handle, &mut own, slot_index, &mut scratch);
                 }
-                shard.flush(&self.shared);
-                worked |= shard.has_work() || handle.gate.is_filled();
             }
-            if !worked {
-                return;
-            }
+        });
+    }
+
+    /// One turn of one shard, with what comes before and after it; false when there was nothing.
+    fn step(&self, handle: &ShardHandle, own: &mut OwnThread, slot_index: u32, scratch: &mut Outbox) -> bool {
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(&self.shared);
+        let mut worked = handle.drain_inbox(&mut shard, &self.shared, scratch).is_some();
+        shard.run_timers(&self.shared);
+        own.number += 1;
+        if let Some(mut job) = shard.next_job(&self.shared, slot_index, own.number) {
+            worked = true;
+            drop(shard);
+            job.run(&own.slot, own.number);
+            shard = handle.state.lock();
+            shard.commit(&self.shared, job);
         }
+        shard.flush(&self.shared);
+        worked || shard.has_work() || handle.gate.is_filled()
     }
 
     /// When the next timer of a system without threads is due, in milliseconds of its clock.
@@ -400,19 +424,19 @@ impl Drop for ActorSystem {
     }
 }
 
-impl InlineThread {
-    /// This thread's slot in the system of `shared`.
-    fn slot_for(&mut self, shared: &Arc<Shared>) -> (Arc<TurnSlot>, u32) {
-        let key = Arc::as_ptr(shared) as usize;
-        match &self.slot {
-            Some((slot, system, index)) if *system == key => (Arc::clone(slot), *index),
-            _ => {
-                let slot = Arc::new(TurnSlot::default());
-                interrupt::install(&slot);
-                let index = shared.add_slot(&slot);
-                self.slot = Some((Arc::clone(&slot), key, index));
-                (slot, index)
-            }
+impl OwnThread {
+    /// The number of this thread's slot in the system of `shared`.
+    fn register(&mut self, shared: &Arc<Shared>) -> u32 {
+        let is_it = |(system, _): &(Weak<Shared>, u32)| std::ptr::eq(system.as_ptr(), Arc::as_ptr(shared));
+        if let Some((_, index)) = self.systems.last().filter(|system| is_it(system)) {
+            return *index;
         }
+        self.systems.retain(|(system, _)| system.strong_count() > 0);
+        interrupt::install(&self.slot);
+        let known = self.systems.iter().position(is_it).map(|at| self.systems.remove(at));
+        let system = known.unwrap_or_else(|| (Arc::downgrade(shared), shared.add_slot(&self.slot)));
+        let index = system.1;
+        self.systems.push(system);
+        index
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! A shard has one driver at a time. A turn that runs longer than [`SLOW_TICKS`] loses its shard:
 //! the watchdog makes a spare thread the driver, and the straggler only commits its turn when it
-//! comes back (`ENG-8`). At the bound of spare threads the longest-running turn is killed.
+//! comes back (`ENG-8`). At the bound of spare threads the longest-running turn is killed, once it
+//! has run for [`LONG_TICKS`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,7 +19,10 @@ use crate::shared::Shared;
 use crate::ticker::Ticker;
 
 /// Ticks after which a turn counts as slow.
-const SLOW_TICKS: u32 = 2;
+const SLOW_TICKS: u64 = 2;
+/// Ticks after which a turn may be killed to make room at the bound of spare threads. Ticks measure
+/// wall time, so this must be longer than a busy machine keeps a thread waiting (`ENG-3`).
+const LONG_TICKS: u64 = 100;
 /// How long a worker looks for work before it sleeps, while traffic is light. Below some 20 µs a
 /// worker is asleep by the time the next request comes; more only burns the processor.
 const SPIN: Duration = Duration::from_micros(20);
@@ -46,7 +50,7 @@ pub struct ShardHandle {
 struct Watch {
     slot: Option<Arc<TurnSlot>>,
     number: u64,
-    ticks: u32,
+    ticks: u64,
 }
 
 /// The threads of a system.
@@ -68,7 +72,17 @@ struct Spares {
     extra: usize,
     max_extra: usize,
     /// Turns that lost their shard and still run, oldest first.
-    stragglers: VecDeque<(Arc<TurnSlot>, u64)>,
+    stragglers: VecDeque<Straggler>,
+    /// Ticks so far.
+    now: u64,
+}
+
+/// A turn that lost its shard.
+struct Straggler {
+    slot: Arc<TurnSlot>,
+    number: u64,
+    /// When it began, in ticks.
+    began: u64,
 }
 
 impl ShardHandle {
@@ -78,10 +92,11 @@ impl ShardHandle {
         Self { state: Mutex::new(shard), gate, driver: AtomicU64::new(1), watch: Mutex::default() }
     }
 
-    /// Takes what lies in the inbox over into mailboxes.
-    pub fn drain_inbox(&self, shard: &mut Shard, shared: &Shared, scratch: &mut Outbox) -> usize {
+    /// Takes what lies in the inbox over into mailboxes; the bytes of its records, `None` when it is
+    /// empty.
+    pub fn drain_inbox(&self, shard: &mut Shard, shared: &Shared, scratch: &mut Outbox) -> Option<usize> {
         if !self.gate.is_filled() {
-            return 0;
+            return None;
         }
         self.gate.take(scratch);
         shard.drain(shared, &scratch.records, &scratch.signals);
@@ -91,41 +106,37 @@ impl ShardHandle {
         }
         scratch.records.clear();
         scratch.signals.clear();
-        bytes
+        Some(bytes)
     }
 }
 
 impl Workers {
-    /// Starts one worker per shard, and the watchdog on `ticker`.
-    ///
-    /// # Errors
-    /// When the operating system refuses a thread.
-    pub fn start(
-        shared: Arc<Shared>,
-        shards: Vec<Arc<ShardHandle>>,
-        ticker: Arc<Ticker>,
-        max_extra: usize,
-    ) -> std::io::Result<Arc<Self>> {
-        let workers = Arc::new(Self {
+    /// The threads of a system, none of them started.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, shards: Vec<Arc<ShardHandle>>, ticker: Arc<Ticker>, max_extra: usize) -> Arc<Self> {
+        let spares =
+            Spares { waiting: VecDeque::new(), idle: 0, extra: 0, max_extra, stragglers: VecDeque::new(), now: 0 };
+        Arc::new(Self {
             shared,
             shards,
             ticker,
             closed: AtomicBool::new(false),
-            spares: Mutex::new(Spares {
-                waiting: VecDeque::new(),
-                idle: 0,
-                extra: 0,
-                max_extra,
-                stragglers: VecDeque::new(),
-            }),
+            spares: Mutex::new(spares),
             spare_wanted: Condvar::new(),
-        });
-        for index in 0..workers.shards.len() {
-            workers.spawn_thread(index, 1)?;
+        })
+    }
+
+    /// Starts one worker per shard, and the watchdog.
+    ///
+    /// # Errors
+    /// When the operating system refuses a thread; [`Workers::close`] ends those that run.
+    pub fn start(self: &Arc<Self>) -> std::io::Result<()> {
+        for index in 0..self.shards.len() {
+            self.spawn_thread(index, 1)?;
         }
-        let watchdog = Arc::downgrade(&workers);
-        workers.ticker.register(move || watchdog.upgrade().is_some_and(|workers| workers.tick()));
-        Ok(workers)
+        let watchdog = Arc::downgrade(self);
+        self.ticker.register(move || watchdog.upgrade().is_some_and(|workers| workers.tick()));
+        Ok(())
     }
 
     /// Ends all threads once they are done with what they run.
@@ -161,12 +172,13 @@ impl Workers {
             }
             next = self.next_shard(&own.slot);
         }
+        self.shared.remove_slot(slot_index);
     }
 
     /// Waits until a shard needs a driver; `None` ends the thread.
     fn next_shard(&self, slot: &Arc<TurnSlot>) -> Option<(usize, u64)> {
         let mut spares = self.spares.lock();
-        spares.stragglers.retain(|(own, _)| !Arc::ptr_eq(own, slot));
+        spares.stragglers.retain(|straggler| !Arc::ptr_eq(&straggler.slot, slot));
         while !self.is_closed() {
             if let Some(next) = spares.waiting.pop_front() {
                 return Some(next);
@@ -200,6 +212,9 @@ impl Workers {
             }
             self.sleep(handle, driver);
         }
+        // The last turn may have left work and timers that a sleeping successor does not know of.
+        handle.state.lock().flush(&self.shared);
+        handle.gate.ring();
         self.ticker.leave();
     }
 
@@ -228,7 +243,7 @@ impl Workers {
         if idle {
             shard.flush(shared);
         }
-        (turns > 0 || bytes > 0 || !idle).then_some(bytes)
+        (turns > 0 || bytes.is_some() || !idle).then_some(bytes.unwrap_or(0))
     }
 
     /// Looks for work for a moment; true when there is some.
@@ -256,7 +271,7 @@ impl Workers {
         }
         let limit = due.map(|due| Duration::from_millis(due - now));
         self.ticker.leave();
-        handle.gate.sleep(limit, || {
+        handle.gate.sleep(driver, limit, || {
             self.is_closed()
                 || handle.driver.load(Ordering::SeqCst) != driver
                 || handle.state.try_lock().is_none_or(|shard| shard.has_work() || shard.next_due() != due)
@@ -269,6 +284,7 @@ impl Workers {
         if self.is_closed() {
             return false;
         }
+        self.spares.lock().now += 1;
         for (index, handle) in self.shards.iter().enumerate() {
             let mut watch = handle.watch.lock();
             let Some(slot) = watch.slot.clone() else { continue };
@@ -278,45 +294,46 @@ impl Workers {
                 continue;
             }
             watch.ticks += 1;
-            if watch.ticks == SLOW_TICKS {
+            let ticks = watch.ticks;
+            drop(watch);
+            if ticks >= SLOW_TICKS {
                 slot.mark_slow(number);
-                drop(watch);
-                self.hand_over(index, handle, slot, number);
+                self.hand_over(index, handle, slot, ticks);
             }
         }
         true
     }
 
     /// Gives a shard whose driver is stuck in a turn to a spare thread.
-    fn hand_over(self: &Arc<Self>, index: usize, handle: &ShardHandle, slot: Arc<TurnSlot>, number: u64) {
+    fn hand_over(self: &Arc<Self>, index: usize, handle: &ShardHandle, slot: Arc<TurnSlot>, ticks: u64) {
         let mut spares = self.spares.lock();
-        if spares.idle == 0 && spares.extra >= spares.max_extra {
-            // At the bound: the turn that runs longest makes room.
-            match spares.stragglers.front() {
-                Some((oldest, stuck)) => oldest.kill(*stuck),
-                None => slot.kill(number),
-            }
-            if let Some(watch) = handle.watch.try_lock().as_mut() {
-                watch.ticks = 0;
+        let began = spares.now.saturating_sub(ticks);
+        let number = handle.watch.lock().number;
+        let is_free = spares.idle > spares.waiting.len();
+        let straggler = Straggler { slot, number, began };
+        if !is_free && spares.extra >= spares.max_extra {
+            // Tried again at the next tick, until a thread is free or the longest turn makes room.
+            let longest = spares.stragglers.front().unwrap_or(&straggler);
+            if spares.now.saturating_sub(longest.began) >= LONG_TICKS {
+                longest.slot.kill(longest.number);
             }
             return;
         }
-        spares.stragglers.push_back((slot, number));
-        let driver = handle.driver.fetch_add(1, Ordering::AcqRel) + 1;
+        spares.stragglers.push_back(straggler);
         handle.watch.lock().slot = None;
-        if spares.idle > 0 {
+        let driver = handle.driver.fetch_add(1, Ordering::SeqCst) + 1;
+        // The turn may have ended just now, and its thread may be asleep at the gate.
+        handle.gate.unpark();
+        if is_free {
             spares.waiting.push_back((index, driver));
             self.spare_wanted.notify_one();
             return;
         }
         spares.extra += 1;
-        drop(spares);
         if self.spawn_thread(index, driver).is_err() {
-            // Without a thread the straggler goes on as the driver.
-            handle.driver.fetch_sub(1, Ordering::AcqRel);
-            let mut spares = self.spares.lock();
+            // Without a thread the shard waits for the straggler.
             spares.extra -= 1;
-            handle.watch.lock().slot = spares.stragglers.pop_back().map(|(slot, _)| slot);
+            spares.waiting.push_back((index, driver));
         }
     }
 }

@@ -142,8 +142,8 @@ impl Behavior for ComponentActor {
         self.plan.may_run_inline && self.plan.gate.is_open()
     }
 
-    fn note_slow(&mut self) {
-        self.plan.gate.note_slow();
+    fn was_slow(&self) -> bool {
+        self.store.data().turn.was_slow
     }
 
     fn stop(&mut self) {

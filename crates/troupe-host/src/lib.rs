@@ -253,6 +253,9 @@ fn read_component(path: &Path) -> Result<Vec<u8>, HostError> {
         }
     };
     let file = std::fs::File::open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(HostError::invalid(format!("{} is a folder, not a component", path.display())));
+    }
     let mut wasm = Vec::new();
     file.take(COMPONENT_MAX + 1).read_to_end(&mut wasm).map_err(fail)?;
     if wasm.len() as u64 > COMPONENT_MAX {

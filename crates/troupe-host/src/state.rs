@@ -10,6 +10,9 @@ use crate::limits::{Limiter, Limits};
 
 /// Ticks until the engine first looks at a turn. One could be over at once.
 pub(crate) const FIRST_LOOK: u64 = 2;
+/// Nanoseconds of processor time after the first look that make a turn slow. A turn that was only set
+/// aside by the system has used next to none by then.
+const SLOW: u64 = 500_000;
 /// Ticks between later looks.
 const NEXT_LOOK: u64 = 1;
 
@@ -40,7 +43,7 @@ pub(crate) struct Turn {
     noted: Option<u64>,
     /// The turn runs on a thread that must not be held up, and on a stack it can leave it with.
     must_leave: bool,
-    /// The turn was looked at: it took longer than a tick.
+    /// The turn used the processor for longer than a tick or two.
     pub(crate) was_slow: bool,
     /// Nanoseconds the guest waited in host calls.
     waited: u64,
@@ -86,20 +89,20 @@ impl HostState {
 /// system set aside used none of its own: so only the thread's processor clock decides.
 pub(crate) fn look(mut store: StoreContextMut<'_, HostState>) -> wasmtime::Result<UpdateDeadline> {
     let turn = &mut store.data_mut().turn;
-    turn.was_slow = true;
     if interrupt::is_killed() {
         turn.ended = Some(Ended::Killed);
         return Ok(UpdateDeadline::Interrupt);
     }
-    if turn.must_leave {
+    let now = crate::clock::thread_cpu_nanos();
+    let used = now.saturating_sub(*turn.noted.get_or_insert(now));
+    turn.was_slow |= used >= SLOW;
+    if turn.must_leave && turn.was_slow {
         // From here on it runs on a worker, whose clock is another one.
         turn.must_leave = false;
         turn.noted = None;
         return Ok(UpdateDeadline::Yield(NEXT_LOOK));
     }
-    let now = crate::clock::thread_cpu_nanos();
-    let noted = *turn.noted.get_or_insert(now);
-    if now.saturating_sub(noted) >= turn.budget {
+    if used >= turn.budget {
         turn.ended = Some(Ended::Deadline);
         return Ok(UpdateDeadline::Interrupt);
     }

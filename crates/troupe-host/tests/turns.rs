@@ -71,7 +71,7 @@ fn a_component_runs_inline_after_a_short_turn_on_a_worker() {
     assert_eq!(turn(&mut other, &[op::COUNT]), 2u32.to_le_bytes());
     other = done(other.handle_inline(&[op::COUNT]));
     assert_eq!(other.output(), 3u32.to_le_bytes());
-    other.note_slow();
+    turn(&mut other, &work(1500));
     assert!(!other.runs_inline() && !actor.runs_inline());
     for _ in 0..256 {
         turn(&mut actor, &[op::ECHO]);

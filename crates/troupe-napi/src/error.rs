@@ -86,7 +86,7 @@ impl From<Failure> for napi::Error<String> {
 impl From<&HostError> for Failure {
     fn from(error: &HostError) -> Self {
         let number = match error {
-            HostError::ComponentNotFound { .. } => number::COMPONENT_NOT_FOUND,
+            HostError::ComponentNotFound { .. } | HostError::Io { .. } => number::COMPONENT_NOT_FOUND,
             HostError::ComponentInvalid { .. } | HostError::Compile(_) => number::COMPONENT_INVALID,
             HostError::CapabilityDenied { .. } => number::CAPABILITY_DENIED,
             HostError::Limits { .. } => number::CONFIG,

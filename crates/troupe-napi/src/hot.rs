@@ -4,6 +4,7 @@
 
 #![allow(unsafe_code, reason = "functions of Node's C interface are made and called by pointer")]
 
+use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
@@ -11,7 +12,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use napi::{Env, sys};
+use troupe_actor::ask::AskError;
 use troupe_actor::record;
+use troupe_actor::system::Inline;
 
 use crate::error::{Failure, number, spawn_failure};
 use crate::system::Core;
@@ -174,27 +177,28 @@ fn poll(core: &Core, nanos: u32, _: u32) -> i64 {
     }
 }
 
+thread_local! {
+    /// The last inline answer's buffer, for the next one.
+    static ANSWER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 fn ask_inline(core: &Core, bytes: u32, _: u32) -> i64 {
     core.with_scratch(|scratch| {
+        let mut answer = ANSWER.take();
         let request = scratch.bytes(bytes as usize);
-        let Some(parsed) = record::read(request, 0) else { return NOT_RUN };
-        let slot = parsed.frame.corr;
-        core.port.capture(slot);
-        let outcome = core.system.ask_inline(request);
-        let captured = core.port.captured();
-        match (captured, outcome) {
-            (Some((0, payload)), _) if payload.len() <= scratch.len() => {
-                scratch.write(0, &payload);
-                payload.len() as i64
-            }
-            (Some((0, payload)), _) => {
-                core.port.complete(slot, 0, 0, &payload);
+        let slot = record::read(request, 0).map_or(0, |record| record.frame.corr);
+        let result = match core.system.ask_inline(request, &mut answer) {
+            Inline::Declined => NOT_RUN,
+            Inline::Pending | Inline::Settled => ACCEPTED,
+            Inline::Answered { failed: true } => failed(scratch, AskError::HandlerError as u32, &answer),
+            Inline::Answered { failed: false } if scratch.write(0, &answer) => answer.len() as i64,
+            Inline::Answered { failed: false } => {
+                core.port.complete(slot, 0, 0, &answer);
                 ACCEPTED
             }
-            (Some((status, payload)), _) => failed(scratch, status, &payload),
-            (None, troupe_actor::system::Inline::Declined) => NOT_RUN,
-            (None, _) => ACCEPTED,
-        }
+        };
+        ANSWER.set(answer);
+        result
     })
 }
 

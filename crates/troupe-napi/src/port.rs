@@ -50,9 +50,6 @@ struct State {
     /// JavaScript knows that something waits, or looks by itself.
     armed: bool,
     wake: Wake,
-    /// The slot of an ask that runs on JavaScript's own thread, and what came for it.
-    capture: Option<u32>,
-    captured: Option<(u32, Vec<u8>)>,
 }
 
 /// The wake-up; null once the environment goes down.
@@ -75,8 +72,6 @@ impl EnvPort {
                 next_large: 1,
                 armed: false,
                 wake: Wake(std::ptr::null_mut()),
-                capture: None,
-                captured: None,
             }),
             waiting: AtomicBool::new(false),
             listens: AtomicU32::new(0),
@@ -159,20 +154,6 @@ impl EnvPort {
         }
     }
 
-    /// The next completion of `slot` is put aside for the caller.
-    pub fn capture(&self, slot: u32) {
-        let mut state = self.state.lock();
-        state.capture = Some(slot);
-        state.captured = None;
-    }
-
-    /// What came for the captured slot: its status and payload.
-    pub fn captured(&self) -> Option<(u32, Vec<u8>)> {
-        let mut state = self.state.lock();
-        state.capture = None;
-        state.captured.take()
-    }
-
     /// A payload that was too large for the buffers.
     pub fn take_large(&self, id: u32) -> Option<Vec<u8>> {
         self.state.lock().large.remove(&id)
@@ -191,10 +172,6 @@ impl EnvPort {
 impl State {
     /// Queues one completion, whatever its size.
     fn push(&mut self, slot: u32, status: u32, aux: u32, payload: &[u8]) {
-        if self.capture == Some(slot) {
-            self.captured = Some((status, payload.to_vec()));
-            return;
-        }
         if payload.len() > LARGE_BYTES {
             let id = self.next_large;
             self.next_large = self.next_large.wrapping_add(1).max(1);
@@ -225,9 +202,9 @@ impl State {
         self.overflow.resize(end, 0);
     }
 
-    /// Appends completions that are small and that nobody captures.
+    /// Appends completions that are small.
     fn append_all(&mut self, completions: &[u8]) -> bool {
-        if self.capture.is_some() || completions.len() > LARGE_BYTES || !self.overflow.is_empty() {
+        if completions.len() > LARGE_BYTES || !self.overflow.is_empty() {
             return false;
         }
         let Some([a, b]) = &self.buffers else { return false };

@@ -1,7 +1,7 @@
 //! Answers: how an ask is settled, and how its asker hears of it.
 
-use super::deliver::failure;
 use super::Shard;
+use super::deliver::failure;
 use crate::ask::{Ask, AskError, AskState};
 use crate::cell::Waiter;
 use crate::frame::{self, Frame};
@@ -10,6 +10,7 @@ use crate::port::write_completion;
 use crate::reason::Crash;
 use crate::record::{self, Record};
 use crate::shared::Shared;
+use crate::status::Status;
 
 impl Shard {
     /// Answers an ask that `local` was given. False when there is no such ask any more: it was
@@ -23,6 +24,12 @@ impl Shard {
         };
         let status = if failed { AskError::HandlerError as u32 } else { 0 };
         match ask.asker.port() {
+            // It waits for nothing but this: no detour through its completions.
+            Some(_) if self.inline.number == Some(number) => {
+                self.inline.answer.clear();
+                self.inline.answer.extend_from_slice(payload);
+                self.inline.answered = Some(failed);
+            }
             Some(port) => {
                 if let Some(buffer) = self.completions_of(port) {
                     write_completion(buffer, ask.corr, status, payload);
@@ -31,13 +38,9 @@ impl Shard {
             None if failed => {
                 let mut report = status.to_le_bytes().to_vec();
                 report.extend_from_slice(payload);
-                let from = self.address_of(local);
-                self.send_answer(ask.asker, ask.incarnation, frame::kind::ASK_FAILED, ask.corr, from, &report);
+                self.answer_actor(&ask, frame::kind::ASK_FAILED, &report);
             }
-            None => {
-                let from = self.address_of(local);
-                self.send_answer(ask.asker, ask.incarnation, frame::kind::REPLY, ask.corr, from, payload);
-            }
+            None => self.answer_actor(&ask, frame::kind::REPLY, payload),
         }
         true
     }
@@ -59,7 +62,6 @@ impl Shard {
 
     fn tell_asker(&mut self, shared: &Shared, ask: &Ask, error: AskError, crash: Option<&Crash>) {
         let Some(port) = ask.asker.port() else {
-            let from = self.address_of(ask.target);
             let payload = crash.map_or_else(
                 || failure(error),
                 |crash| {
@@ -68,7 +70,7 @@ impl Shard {
                     payload
                 },
             );
-            return self.send_answer(ask.asker, ask.incarnation, frame::kind::ASK_FAILED, ask.corr, from, &payload);
+            return self.answer_actor(ask, frame::kind::ASK_FAILED, &payload);
         };
         let waiter = Waiter { port, slot: ask.corr };
         match crash {
@@ -80,34 +82,41 @@ impl Shard {
         }
     }
 
+    #[inline]
+    fn answer_actor(&mut self, ask: &Ask, kind: u16, payload: &[u8]) {
+        let address = self.address_of(ask.target);
+        self.send_answer(ask.asker, ask.incarnation, &Frame { kind, flags: 0, corr: ask.corr, address, payload });
+    }
+
     /// Sends an answer frame to the actor that asked, here or on another shard.
-    pub(super) fn send_answer(&mut self, to: Address, incarnation: u32, kind: u16, corr: u32, from: Address, payload: &[u8]) {
-        let frame = Frame { kind, flags: 0, corr, address: from, payload };
+    pub(super) fn send_answer(&mut self, to: Address, incarnation: u32, frame: &Frame<'_>) {
         let owner = self.owner(to.index);
         if owner == self.index {
-            return self.take_answer(to, incarnation, kind, &frame);
+            return self.take_answer(to, incarnation, *frame);
         }
-        let kind = match kind {
+        let kind = match frame.kind {
             frame::kind::REPLY => record::kind::REPLY,
             frame::kind::ASK_FAILED => record::kind::ASK_FAILED,
             _ => record::kind::SEND_FAILED,
         };
         if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-            Record { target: to, word: incarnation, frame: Frame { kind, ..frame } }.write_to(&mut outbox.records);
+            Record { target: to, word: incarnation, frame: Frame { kind, ..*frame } }.write_to(&mut outbox.records);
         }
     }
 
-    /// Puts an answer in front of the actor that asked. An answer for another incarnation, or for
-    /// an actor that has ended, is dropped (`ASK-4`). Answers are exempt from capacity (`OVF-3`).
-    pub(super) fn take_answer(&mut self, to: Address, incarnation: u32, kind: u16, frame: &Frame<'_>) {
+    /// Puts an answer in front of the actor that asked. An answer for another life, or for an actor
+    /// that has ended, is dropped (`ASK-4`). Answers are exempt from capacity (`OVF-3`).
+    pub(super) fn take_answer(&mut self, to: Address, incarnation: u32, frame: Frame<'_>) {
         let local = self.local(to.index);
         let alive = self.cells.get_mut(local as usize).filter(|cell| cell.tag == to.tag && cell.tag != 0);
-        let Some(cell) = alive.filter(|cell| cell.incarnation == incarnation) else {
+        // The incarnation counts up when the next life begins; the last one is over from its crash on.
+        let Some(cell) = alive.filter(|cell| {
+            cell.incarnation == incarnation && matches!(cell.status(), Status::Ready | Status::Draining)
+        }) else {
             self.late_replies += 1;
             return;
         };
-        let frame = Frame { kind, ..*frame };
-        let is_reply = kind != frame::kind::SEND_FAILED;
+        let is_reply = frame.kind != frame::kind::SEND_FAILED;
         match cell.rare.as_deref_mut() {
             Some(rare) if is_reply && rare.awaiting.contains(&frame.corr) => {
                 frame.write_to(&mut rare.answers);

@@ -22,7 +22,7 @@ pub struct ActorStatus {
     pub address: Address,
     /// Its identity; `None` for an actor that has ended.
     pub id: Option<ActorId>,
-    /// Its path; empty for an actor that has ended.
+    /// Its path.
     pub path: Arc<str>,
     /// Its name.
     pub name: Option<Arc<str>>,
@@ -83,6 +83,9 @@ impl Shard {
             && let Err(holder) = shared.names.claim(name, address)
         {
             self.free.push(local);
+            if let Some(behavior) = behavior {
+                spec.factory.retire(behavior);
+            }
             return Err(SpawnError::NameTaken { name: name.to_string(), holder });
         }
         cell.occupy(address.tag, Arc::clone(spec), args, self.now);
@@ -90,7 +93,7 @@ impl Shard {
         match (behavior, cell.status()) {
             (Some(behavior), _) => {
                 cell.incarnation = 1;
-                cell.single = !behavior.takes_batches();
+                cell.single = cell.is_cautious(&*behavior, self.now);
                 cell.behavior = Some(behavior);
                 cell.set_status(Status::Ready);
                 if shared.is_listened() {
@@ -123,6 +126,8 @@ impl Shard {
         if request.grace_ms < u64::from(u32::MAX) {
             self.set_timer(request.grace_ms, TimerKind::Grace(local, tag));
         }
+        // The mailbox is closed: what waits for room does not get in.
+        self.refuse_all_waiting(shared, local, shared.loss_of_stop());
         self.proceed_ending(shared, local);
     }
 
@@ -137,6 +142,7 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.ending = Some(Ending::Kill);
         if cell.running {
+            // Some thread has it, or will drop it instead of running it.
             let (slot, number) = cell.turn;
             shared.kill_turn(slot, number);
         } else {
@@ -255,7 +261,7 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
     ActorStatus {
         address,
         id: None,
-        path: Arc::from(""),
+        path: Arc::clone(&ended.path),
         name: None,
         status: ended.status,
         incarnation: 0,

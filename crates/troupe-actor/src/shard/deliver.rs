@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Shard, Signal, TimerKind};
-use crate::ask::AskError;
-use crate::cell::{Waiter, Waiting};
+use super::{Shard, Signal};
+use crate::ask::{AskError, AskState};
+use crate::cell::Waiter;
 use crate::counters::LossReason;
 use crate::frame::{self, Frame};
 use crate::id::Address;
@@ -12,7 +12,6 @@ use crate::mailbox;
 use crate::port::write_completion;
 use crate::record::{self, Record};
 use crate::shared::Shared;
-use crate::spec::Overflow;
 use crate::status::Status;
 
 /// A message on its last step.
@@ -39,6 +38,22 @@ pub(super) enum Wants {
     Confirm(u32),
     /// An answer within this time, in milliseconds.
     Answer(u32),
+}
+
+/// An accepted message that nobody will handle.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lost {
+    kind: u16,
+    corr: u32,
+    sender: Address,
+    bytes: usize,
+    reason: LossReason,
+}
+
+impl Lost {
+    pub(super) const fn new(frame: &Frame<'_>, reason: LossReason) -> Self {
+        Self { kind: frame.kind, corr: frame.corr, sender: frame.address, bytes: frame.payload.len(), reason }
+    }
 }
 
 impl Shard {
@@ -71,9 +86,13 @@ impl Shard {
                 self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
                 return;
             }
-            record::kind::REPLY => return self.take_answer(target, word, frame::kind::REPLY, &frame),
-            record::kind::ASK_FAILED => return self.take_answer(target, word, frame::kind::ASK_FAILED, &frame),
-            record::kind::SEND_FAILED => return self.take_answer(target, word, frame::kind::SEND_FAILED, &frame),
+            record::kind::REPLY => return self.take_answer(target, word, Frame { kind: frame::kind::REPLY, ..frame }),
+            record::kind::ASK_FAILED => {
+                return self.take_answer(target, word, Frame { kind: frame::kind::ASK_FAILED, ..frame });
+            }
+            record::kind::SEND_FAILED => {
+                return self.take_answer(target, word, Frame { kind: frame::kind::SEND_FAILED, ..frame });
+            }
             _ => return,
         };
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
@@ -100,29 +119,23 @@ impl Shard {
         if cell.tag != message.target.tag || cell.tag == 0 || !cell.accepts() {
             return self.refuse_dead(shared, message);
         }
-        let Some(limits) = cell.spec.as_deref().map(|spec| spec.mailbox) else { return };
+        let Some(limits) = cell.spec.as_deref().map(|spec| &spec.mailbox) else { return };
         if message.payload.len() > limits.max_payload as usize {
             return self.refuse(shared, message, LossReason::TooLarge);
         }
         let bytes = frame::HEADER_BYTES + frame::padded(message.payload.len());
-        if cell.mailbox.len() >= limits.max_messages || cell.mailbox.bytes() + bytes > limits.max_bytes {
-            return self.deliver_full(shared, message, local, limits.overflow, limits.wait_ms);
+        let full = cell.mailbox.len() >= limits.max_messages || cell.mailbox.bytes() + bytes > limits.max_bytes;
+        if full | cell.backlog {
+            return self.deliver_full(shared, message, local);
         }
         self.accept(shared, message, local);
     }
 
     /// Puts a message for which there is room into the mailbox.
     #[inline]
-    fn accept(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32) {
-        let frame = match self.enter_ask(message, local) {
-            Ok(Some(number)) => Frame {
-                kind: frame::kind::ASK,
-                flags: 0,
-                corr: number,
-                address: message.sender,
-                payload: message.payload,
-            },
-            Ok(None) => mailbox::message(message.sender, message.payload),
+    pub(super) fn accept(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32) {
+        let frame = match self.enter(message, local) {
+            Ok(frame) => frame,
             Err(reason) => return self.refuse(shared, message, reason),
         };
         if let Some(cell) = self.cells.get_mut(local as usize) {
@@ -141,193 +154,22 @@ impl Shard {
         self.schedule(local);
     }
 
-    /// Enters an ask into the table; `None` for a message that is none.
+    /// The frame that lies in the mailbox for a message; an ask is entered into the table.
     #[inline]
-    fn enter_ask(&mut self, message: &Incoming<'_>, local: u32) -> Result<Option<u32>, LossReason> {
-        let Wants::Answer(timeout) = message.wants else { return Ok(None) };
+    pub(super) fn enter<'a>(&mut self, message: &Incoming<'a>, local: u32) -> Result<Frame<'a>, LossReason> {
+        let Wants::Answer(timeout) = message.wants else {
+            return Ok(mailbox::message(message.sender, message.payload));
+        };
         let deadline = self.deadline(timeout);
-        self.asks
-            .insert(local, message.sender, message.incarnation, message.corr, deadline)
-            .map(Some)
-            .ok_or(LossReason::MailboxFull)
+        let number = self.asks.insert(local, message.sender, message.incarnation, message.corr, deadline);
+        let corr = number.ok_or(LossReason::MailboxFull)?;
+        Ok(Frame { kind: frame::kind::ASK, flags: 0, corr, address: message.sender, payload: message.payload })
     }
 
     /// The time that is `timeout` milliseconds from now; never early.
     #[inline]
     pub(super) fn deadline(&self, timeout: u32) -> u64 {
         if timeout == record::FOREVER { u64::MAX } else { self.now + u64::from(timeout) + 1 }
-    }
-
-    #[cold]
-    fn deliver_full(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32, policy: Overflow, wait_ms: u64) {
-        let own = message.sender.port().is_none() && message.sender == message.target;
-        match policy {
-            Overflow::DropOldest if self.drop_oldest(shared, local) => self.accept(shared, message, local),
-            // A sender that waited for itself would wait in vain.
-            Overflow::Wait if !own => match message.wants {
-                Wants::Nothing if message.sender.is_none() || message.sender.port().is_some() => {
-                    self.refuse(shared, message, LossReason::MailboxFull);
-                }
-                _ => self.wait_for_room(shared, message, local, wait_ms),
-            },
-            _ => self.refuse(shared, message, LossReason::MailboxFull),
-        }
-    }
-
-    /// Lets a message wait in front of a full mailbox; an actor that sent it is parked.
-    fn wait_for_room(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32, wait_ms: u64) {
-        let number = match self.enter_ask(message, local) {
-            Ok(number) => number,
-            Err(reason) => return self.refuse(shared, message, reason),
-        };
-        let frame = match number {
-            Some(number) => Frame {
-                kind: frame::kind::ASK,
-                flags: 0,
-                corr: number,
-                address: message.sender,
-                payload: message.payload,
-            },
-            None => mailbox::message(message.sender, message.payload),
-        };
-        let mut bytes = Vec::with_capacity(frame.encoded_len());
-        frame.write_to(&mut bytes);
-        let wait_ms = match message.wants {
-            Wants::Confirm(own) | Wants::Answer(own) if message.sender.port().is_some() => u64::from(own),
-            _ => wait_ms,
-        };
-        self.tickets += 1;
-        let ticket = self.tickets;
-        let slot = if message.wants == Wants::Nothing { 0 } else { message.corr };
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let tag = cell.tag;
-        let waiting = Waiting { sender: message.sender, slot, ticket, frame: bytes, wants_report: message.wants == Wants::Report, incarnation: message.incarnation };
-        cell.rare_mut().overflow.push_back(waiting);
-        if wait_ms < u64::from(record::FOREVER) {
-            self.set_timer(wait_ms, TimerKind::Waiting(local, tag, ticket));
-        }
-        if message.sender.port().is_none() {
-            self.park(message.sender);
-        }
-    }
-
-    fn park(&mut self, sender: Address) {
-        let owner = self.owner(sender.index);
-        if owner == self.index {
-            if let Some((_, cell)) = self.resolve(sender) {
-                cell.parked += 1;
-            }
-        } else if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-            outbox.signals.push(Signal::Park(sender));
-        }
-    }
-
-    fn unpark(&mut self, sender: Address) {
-        let owner = self.owner(sender.index);
-        if owner != self.index {
-            if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-                outbox.signals.push(Signal::Unpark(sender));
-            }
-        } else if let Some((local, cell)) = self.resolve(sender) {
-            cell.parked = cell.parked.saturating_sub(1);
-            self.schedule(local);
-        }
-    }
-
-    /// Lets waiting messages in, as far as there is room.
-    pub(super) fn admit_waiting(&mut self, shared: &Shared, local: u32) {
-        loop {
-            let Some(cell) = self.cells.get_mut(local as usize) else { return };
-            let Some(limits) = cell.spec.as_deref().map(|spec| spec.mailbox) else { return };
-            let (count, bytes) = (cell.mailbox.len(), cell.mailbox.bytes());
-            let Some(rare) = cell.rare.as_deref_mut() else { return };
-            let Some(next) = rare.overflow.front() else { return };
-            if count >= limits.max_messages || (bytes + next.frame.len() > limits.max_bytes && count > 0) {
-                return;
-            }
-            let Some(waiting) = rare.overflow.pop_front() else { return };
-            let Some(frame) = frame::read(&waiting.frame, 0) else { continue };
-            cell.mailbox.push(&frame, &mut self.pool);
-            cell.accepted += 1;
-            self.counters.accepted += 1;
-            match waiting.sender.port() {
-                Some(port) if frame.kind == frame::kind::MESSAGE => {
-                    if let Some(buffer) = self.completions_of(port) {
-                        write_completion(buffer, waiting.slot, 0, &[]);
-                    }
-                }
-                Some(_) => {}
-                None => self.unpark(waiting.sender),
-            }
-            self.schedule(local);
-            let _ = shared;
-        }
-    }
-
-    /// A message has waited long enough for room.
-    pub(super) fn refuse_waiting(&mut self, shared: &Shared, local: u32, tag: u64, ticket: u64) {
-        let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag) else { return };
-        let Some(rare) = cell.rare.as_deref_mut() else { return };
-        let Some(at) = rare.overflow.iter().position(|waiting| waiting.ticket == ticket) else { return };
-        if let Some(waiting) = rare.overflow.remove(at) {
-            self.refuse_one_waiting(shared, local, &waiting, LossReason::MailboxFull);
-        }
-    }
-
-    pub(super) fn refuse_one_waiting(&mut self, shared: &Shared, local: u32, waiting: &Waiting, reason: LossReason) {
-        let target = self.address_of(local);
-        let Some(frame) = frame::read(&waiting.frame, 0) else { return };
-        let is_port = waiting.sender.port().is_some();
-        let wants = match frame.kind {
-            frame::kind::ASK => Wants::Answer(record::FOREVER),
-            _ if is_port => Wants::Confirm(0),
-            _ if waiting.wants_report => Wants::Report,
-            _ => Wants::Nothing,
-        };
-        let mut corr = waiting.slot;
-        if frame.kind == frame::kind::ASK {
-            match self.asks.remove(frame.corr) {
-                Some(ask) if !matches!(ask.state, crate::ask::AskState::Settled(_)) => corr = ask.corr,
-                // The asker heard already; the message is still counted as refused.
-                _ => {
-                    self.count_refusal(local, reason);
-                    if !is_port {
-                        self.unpark(waiting.sender);
-                    }
-                    return;
-                }
-            }
-        }
-        let incarnation = waiting.incarnation;
-        let message = Incoming { target, sender: waiting.sender, incarnation, corr, payload: frame.payload, wants };
-        self.refuse(shared, &message, reason);
-        if !is_port {
-            self.unpark(waiting.sender);
-        }
-    }
-
-    fn count_refusal(&mut self, local: u32, reason: LossReason) {
-        self.counters.refuse(reason);
-        if let Some(cell) = self.cells.get_mut(local as usize) {
-            cell.rare_mut().counters.refuse(reason);
-        }
-    }
-
-    /// Drops the oldest message of a mailbox; false when there is none.
-    fn drop_oldest(&mut self, shared: &Shared, local: u32) -> bool {
-        let path = self.path_of(local);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
-        let mut dropped = None;
-        cell.mailbox.drop_oldest(|frame| {
-            let found = matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
-            if found {
-                dropped = Some((frame.kind, frame.corr, frame.address, frame.payload.len()));
-            }
-            found
-        });
-        let Some((kind, corr, sender, bytes)) = dropped else { return false };
-        self.discard(shared, local, &path, LossReason::MailboxFull, kind, corr, sender, bytes);
-        true
     }
 
     #[cold]
@@ -354,6 +196,8 @@ impl Shard {
         if let Some((local, cell)) = self.resolve(message.target) {
             cell.rare_mut().counters.refuse(reason);
             path = self.path_of(local);
+        } else if let Some(ended) = self.ended.get(&message.target.tag) {
+            path = Arc::clone(&ended.path);
         }
         shared.dead_letter(message.sender, path, reason, message.payload.len(), self.now);
         let error = error_of(reason);
@@ -364,33 +208,39 @@ impl Shard {
                 }
             }
             (Wants::Answer(_), None) => {
-                self.send_answer(message.sender, message.incarnation, frame::kind::ASK_FAILED, message.corr, message.target, &failure(error));
+                self.report(message, frame::kind::ASK_FAILED, error);
             }
             (Wants::Report, None) => {
-                self.send_answer(message.sender, message.incarnation, frame::kind::SEND_FAILED, message.corr, message.target, &failure(error));
+                self.report(message, frame::kind::SEND_FAILED, error);
             }
             _ => {}
         }
     }
 
+    /// Tells the actor that sent a message how it failed.
+    fn report(&mut self, message: &Incoming<'_>, kind: u16, error: AskError) {
+        let payload = failure(error);
+        let frame = Frame { kind, flags: 0, corr: message.corr, address: message.target, payload: &payload };
+        self.send_answer(message.sender, message.incarnation, &frame);
+    }
+
     /// Counts and records one accepted message that is dropped unread, and settles it if it is an ask.
-    #[allow(clippy::too_many_arguments, reason = "one message, taken apart because its frame is borrowed")]
-    pub(super) fn discard(&mut self, shared: &Shared, local: u32, path: &Arc<str>, reason: LossReason, kind: u16, corr: u32, sender: Address, bytes: usize) {
-        if kind == frame::kind::ASK {
-            match self.asks.get_mut(corr).map(|ask| ask.state) {
-                Some(crate::ask::AskState::Settled(error)) => {
-                    self.asks.remove(corr);
+    pub(super) fn discard(&mut self, shared: &Shared, local: u32, path: &Arc<str>, lost: Lost) {
+        if lost.kind == frame::kind::ASK {
+            match self.asks.get_mut(lost.corr).map(|ask| ask.state) {
+                Some(AskState::Settled(error)) => {
+                    self.asks.remove(lost.corr);
                     return self.count_settled(local, error);
                 }
-                Some(_) => self.settle_now(shared, corr, error_of(reason), None),
+                Some(_) => self.settle_now(shared, lost.corr, error_of(lost.reason), None),
                 None => return self.count_settled(local, AskError::Timeout),
             }
         }
-        self.counters.discard(reason);
+        self.counters.discard(lost.reason);
         if let Some(cell) = self.cells.get_mut(local as usize) {
-            cell.rare_mut().counters.discard(reason);
+            cell.rare_mut().counters.discard(lost.reason);
         }
-        shared.dead_letter(sender, Arc::clone(path), reason, bytes, self.now);
+        shared.dead_letter(lost.sender, Arc::clone(path), lost.reason, lost.bytes, self.now);
     }
 
     /// A completion without a value.

@@ -1,8 +1,8 @@
 //! Effects: what a turn's result asks for. Checked as a whole before any of it happens, so that a
 //! malformed result has no effect at all (`TURN-2`).
 
-use super::deliver::{Incoming, Wants};
 use super::Shard;
+use super::deliver::{Incoming, Wants};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
 use crate::id::Address;
@@ -27,7 +27,7 @@ pub(super) struct Plan {
 impl Plan {
     /// Checks the result of a turn of `count` frames.
     #[inline]
-    pub fn read(output: &[u8], count: u32) -> Result<Self, Crash> {
+    pub fn read(output: &[u8], count: u32) -> Result<Self, Box<Crash>> {
         let (Some(version), Some(consumed)) = (frame::word(output, 0), frame::word(output, 4)) else {
             return Err(malformed(format!("the result has {} bytes, its header alone takes 8", output.len())));
         };
@@ -45,8 +45,9 @@ impl Plan {
                     return Err(malformed("an ask effect is shorter than its timeout".to_owned()));
                 }
                 effect::STOP => plan.stops = true,
-                effect::AWAIT => plan.awaits = Some(frame.payload.to_vec()),
-                effect::CRASH => return Err(typed_crash(frame.payload)),
+                // Waiting for nothing is no wait.
+                effect::AWAIT if frame.payload.len() >= 4 => plan.awaits = Some(frame.payload.to_vec()),
+                effect::CRASH => return Err(Box::new(typed_crash(frame.payload))),
                 _ => {}
             }
         }
@@ -61,8 +62,8 @@ impl Plan {
     }
 }
 
-fn malformed(what: String) -> Crash {
-    Crash::new(ReasonTag::HostError, format!("malformed result: {what}"))
+fn malformed(what: String) -> Box<Crash> {
+    Box::new(Crash::new(ReasonTag::HostError, format!("malformed result: {what}")))
 }
 
 /// A crash that the guest reported itself: name, message and stack, each ended by NUL.
@@ -73,7 +74,8 @@ fn typed_crash(payload: &[u8]) -> Crash {
     let message = parts.next().unwrap_or_default();
     let stack = parts.next().unwrap_or_default();
     let mut crash = Crash::new(ReasonTag::Trap, format!("{name}: {message}"));
-    crash.backtrace = stack.lines().take(16).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    crash.backtrace =
+        stack.lines().take(16).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
     crash
 }
 
@@ -104,8 +106,14 @@ impl Shard {
         let owner = self.owner(frame.address.index);
         if owner == self.index || frame.address.port().is_some() {
             let wants = if report { Wants::Report } else { Wants::Nothing };
-            let message =
-                Incoming { target: frame.address, sender, incarnation, corr: frame.corr, payload: frame.payload, wants };
+            let message = Incoming {
+                target: frame.address,
+                sender,
+                incarnation,
+                corr: frame.corr,
+                payload: frame.payload,
+                wants,
+            };
             return self.deliver(shared, &message);
         }
         if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
@@ -131,7 +139,8 @@ impl Shard {
         if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
             let mut payload = timeout.to_le_bytes().to_vec();
             payload.extend_from_slice(frame.payload.get(4..).unwrap_or_default());
-            let frame = Frame { kind: record::kind::ACTOR_ASK, flags: 0, corr: frame.corr, address: sender, payload: &payload };
+            let frame =
+                Frame { kind: record::kind::ACTOR_ASK, flags: 0, corr: frame.corr, address: sender, payload: &payload };
             Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
         }
     }

@@ -3,8 +3,9 @@
 use super::deliver::{Incoming, Wants};
 use super::{Job, Outcome, Shard};
 use crate::id::Address;
-use crate::record;
+use crate::record::{self, Record};
 use crate::shared::Shared;
+use crate::system::Inline;
 
 impl Shard {
     /// Whether the actor is idle and its next turn may run on a port's thread.
@@ -21,12 +22,11 @@ impl Shard {
     }
 
     /// Delivers one ask and takes the turn that it makes. `None` when the ask was refused.
-    pub fn begin_inline(&mut self, shared: &Shared, bytes: &[u8], target: Address, slot: u32, number: u64) -> Option<Job> {
-        let record = record::read(bytes, 0)?;
+    pub fn begin_inline(&mut self, shared: &Shared, record: &Record<'_>, slot: u32, number: u64) -> Option<Job> {
         let frame = record.frame;
         // The deadline is set only if the turn leaves the ask open: most never need one.
         let message = Incoming {
-            target,
+            target: record.target,
             sender: frame.address,
             incarnation: 0,
             corr: frame.corr,
@@ -34,9 +34,10 @@ impl Shard {
             wants: Wants::Answer(record::FOREVER),
         };
         self.deliver(shared, &message);
-        let local = self.local(target.index);
-        if let Some(at) = self.run_queue.iter().rposition(|queued| *queued == local) {
-            self.run_queue.remove(at);
+        let local = self.local(record.target.index);
+        // An idle actor was just queued: nothing else is behind it.
+        if self.run_queue.back() == Some(&local) {
+            self.run_queue.pop_back();
         }
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.scheduled = false;
@@ -46,22 +47,38 @@ impl Shard {
         Some(job)
     }
 
-    /// Takes an inline turn back. True when the ask is settled and its completion flushed.
-    pub fn commit_inline(&mut self, shared: &Shared, job: Job) -> bool {
+    /// Takes an inline turn back. An answer that the turn gave is swapped into `answer`.
+    pub fn commit_inline(&mut self, shared: &Shared, job: Job, answer: &mut Vec<u8>) -> Inline {
         let local = job.local;
         let timeout = job.timeout;
         let done = matches!(job.outcome, Outcome::Done | Outcome::Crashed(_));
         let number = crate::frame::read(job.input.frames(), 0).map(|frame| frame.corr);
         self.refresh_clock(shared);
+        self.inline.number = number;
         self.commit(shared, job);
-        let open = number.is_some_and(|number| {
-            self.asks.get_mut(number).is_some_and(|ask| ask.target == local)
-        });
-        if open && let Some(number) = number {
+        self.inline.number = None;
+        if let Some(failed) = self.inline.answered.take() {
+            std::mem::swap(&mut self.inline.answer, answer);
+            self.flush(shared);
+            return Inline::Answered { failed };
+        }
+        let open = number.filter(|number| self.asks.get_mut(*number).is_some_and(|ask| ask.target == local));
+        if let Some(number) = open {
             let deadline = self.deadline(timeout);
             self.asks.set_deadline(number, deadline);
         }
         self.flush(shared);
-        done && !open
+        if done && open.is_none() { Inline::Settled } else { Inline::Pending }
     }
+}
+
+/// The ask whose turn a port's thread brings back just now, and the answer the turn gave.
+#[derive(Default)]
+pub(super) struct InlineAnswer {
+    /// The ask's number, while its turn is committed.
+    pub number: Option<u32>,
+    /// Whether the answer is the guest's own error; `None` without one.
+    pub answered: Option<bool>,
+    /// The answer.
+    pub answer: Vec<u8>,
 }

@@ -14,7 +14,7 @@ pub enum Work {
     /// Handle a turn.
     Turn,
     /// Make a behavior and start it with this configuration.
-    Start(Arc<ActorSpec>, Vec<u8>),
+    Start(Arc<ActorSpec>, Box<[u8]>),
     /// Go down in order.
     Stop,
     /// Finish a turn that left a port's thread half-way.
@@ -28,9 +28,9 @@ pub enum Outcome {
     /// Done; the result of a turn is with the behavior.
     Done,
     /// A crash; the behavior is lost.
-    Crashed(Crash),
+    Crashed(Box<Crash>),
     /// The start failed.
-    StartFailed(StartError),
+    StartFailed(Box<StartError>),
     /// Left the port's thread half-way.
     Suspended(Box<dyn SuspendedTurn>),
     /// Nothing ran.
@@ -101,33 +101,36 @@ impl Job {
         self.outcome = match result {
             Ok(InlineTurn::Done(behavior, result)) => {
                 self.behavior = Some(behavior);
-                result.map_or_else(Outcome::Crashed, |()| Outcome::Done)
+                result.map_or_else(crashed, |()| Outcome::Done)
             }
             Ok(InlineTurn::Suspended(suspended)) => Outcome::Suspended(suspended),
             Ok(InlineTurn::Declined(behavior)) => {
                 self.behavior = Some(behavior);
                 Outcome::Declined
             }
-            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+            Err(panic) => crashed(host_panic(&*panic)),
         };
     }
 
     fn turn(&mut self) -> Outcome {
         let Some(behavior) = self.behavior.as_mut() else {
-            return Outcome::Crashed(Crash::new(ReasonTag::HostPanic, "a turn without a behavior"));
+            return crashed(Crash::new(ReasonTag::HostPanic, "a turn without a behavior"));
         };
         let frames = self.input.frames();
         match catch_unwind(AssertUnwindSafe(|| behavior.handle(frames))) {
             Ok(Ok(())) => Outcome::Done,
-            Ok(Err(crash)) => Outcome::Crashed(crash),
-            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+            Ok(Err(crash)) => crashed(crash),
+            Err(panic) => crashed(host_panic(&*panic)),
         }
     }
 
     fn start(&mut self, spec: &ActorSpec, config: &[u8]) -> Outcome {
         let made = catch_unwind(AssertUnwindSafe(|| {
             let mut behavior = spec.factory.create()?;
-            behavior.start(config)?;
+            if let Err(error) = behavior.start(config) {
+                spec.factory.retire(behavior);
+                return Err(error);
+            }
             Ok(behavior)
         }));
         match made {
@@ -135,8 +138,10 @@ impl Job {
                 self.behavior = Some(behavior);
                 Outcome::Done
             }
-            Ok(Err(error)) => Outcome::StartFailed(error),
-            Err(panic) => Outcome::StartFailed(StartError { crash: host_panic(&*panic), deterministic: false }),
+            Ok(Err(error)) => Outcome::StartFailed(Box::new(error)),
+            Err(panic) => {
+                Outcome::StartFailed(Box::new(StartError { crash: host_panic(&*panic), deterministic: false }))
+            }
         }
     }
 
@@ -150,13 +155,19 @@ impl Job {
 
     fn resume(&mut self, suspended: Box<dyn SuspendedTurn>) -> Outcome {
         match catch_unwind(AssertUnwindSafe(|| suspended.finish())) {
+            Ok((None, Ok(()))) => crashed(Crash::new(ReasonTag::HostPanic, "a turn lost its behavior")),
             Ok((behavior, result)) => {
                 self.behavior = behavior;
-                result.map_or_else(Outcome::Crashed, |()| Outcome::Done)
+                result.map_or_else(crashed, |()| Outcome::Done)
             }
-            Err(panic) => Outcome::Crashed(host_panic(&*panic)),
+            Err(panic) => crashed(host_panic(&*panic)),
         }
     }
+}
+
+/// Boxed, because a job is moved several times a turn and hardly ever crashes.
+fn crashed(crash: Crash) -> Outcome {
+    Outcome::Crashed(Box::new(crash))
 }
 
 fn host_panic(panic: &(dyn std::any::Any + Send)) -> Crash {

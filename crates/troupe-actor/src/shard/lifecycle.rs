@@ -1,8 +1,9 @@
 //! Coming up, failing, coming up again, going down. The only callers of `Cell::set_status`.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::deliver::error_of;
+use super::deliver::{Lost, error_of};
 use super::{Ended, Job, Shard, TimerKind, Work};
 use crate::ask::AskError;
 use crate::behavior::Behavior;
@@ -37,35 +38,33 @@ impl Shard {
         if cell.status() == Status::Creating {
             cell.set_status(Status::Starting);
         }
-        cell.running = true;
         let seed = shared.seed_for(cell.id(address.index), cell.incarnation);
         let user = cell.rare.as_deref().and_then(|rare| rare.user.as_deref()).unwrap_or(&spec.user);
         let config = configuration(seed, cell.incarnation, address, &path, &spec.peers, user);
-        self.jobs.push_back(Job::new(local, Work::Start(spec, config), None));
+        self.queue_job(Job::new(local, Work::Start(spec, config.into_boxed_slice()), None));
     }
 
     /// A job that was no turn is done: the actor is up, or down.
     pub(super) fn commit_life(&mut self, shared: &Shared, mut job: Job) {
         let behavior = job.behavior.take();
         let Some(cell) = self.cells.get_mut(job.local as usize) else { return };
-        if cell.status() == Status::Stopping {
-            self.retire(job.local, behavior);
-            self.ended_in_order(shared, job.local);
-        } else if cell.ending == Some(Ending::Kill) {
+        if cell.ending == Some(Ending::Kill) {
             self.retire(job.local, behavior);
             self.killed(shared, job.local);
-        } else {
+        } else if cell.status() == Status::Stopping {
+            self.retire(job.local, behavior);
+            self.ended_in_order(shared, job.local);
+        } else if let Some(behavior) = behavior {
             self.came_up(shared, job.local, behavior);
         }
     }
 
-    fn came_up(&mut self, shared: &Shared, local: u32, behavior: Option<Box<dyn Behavior>>) {
+    fn came_up(&mut self, shared: &Shared, local: u32, behavior: Box<dyn Behavior>) {
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let first = cell.status() == Status::Starting;
-        let cautious = cell.rare.as_deref().is_some_and(|rare| rare.replay > 0);
-        cell.single = cautious || behavior.as_deref().is_some_and(|behavior| !behavior.takes_batches());
-        cell.behavior = behavior;
+        cell.single = cell.is_cautious(&*behavior, now);
+        cell.behavior = Some(behavior);
         cell.since = now;
         cell.set_status(Status::Ready);
         let mut failure = None;
@@ -93,24 +92,22 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let lazy = cell.spec.as_deref().is_some_and(|spec| spec.lazy);
         let first = cell.status() == Status::Starting && !lazy;
-        match cell.ending {
-            Some(Ending::Kill) => return self.killed(shared, local),
-            Some(_) => return self.end_failed(shared, local, ExitReason::from(&error.crash)),
-            None => {}
+        let ending = cell.ending;
+        if ending == Some(Ending::Kill) {
+            return self.killed(shared, local);
         }
-        if first {
-            let waiters = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.start_waiters)).unwrap_or_default();
-            for waiter in waiters {
-                self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&error)));
-            }
-            let reason = ExitReason { tag: start_tag(&error.crash), text: error.crash.message };
-            let end = LastEnd { status: Status::Terminated, reason, loss: LossReason::Stopped };
-            return self.terminate(shared, local, end, false);
+        let waiters = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.start_waiters)).unwrap_or_default();
+        for waiter in waiters {
+            self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&error)));
+        }
+        let reason = ExitReason { tag: start_tag(&error.crash), text: error.crash.message.clone() };
+        if first || ending.is_some() {
+            let end = LastEnd { status: Status::Terminated, reason, loss: shared.loss_of_stop() };
+            return self.terminate(shared, local, end, !first);
         }
         self.emit_crash(shared, local, &error.crash);
-        let tag = start_tag(&error.crash);
-        let end = End { tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };
-        self.decide(shared, local, end, ExitReason { tag, text: error.crash.message });
+        let end = End { tag: reason.tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };
+        self.decide(shared, local, end, reason);
     }
 
     /// A turn crashed. One message is the culprit; several are tried again one at a time (`TURN-3`).
@@ -177,11 +174,7 @@ impl Shard {
 
     fn requeue_all(&mut self, job: &Job) {
         for frame in Frames::new(job.input.frames()).filter(|frame| frame.kind == frame::kind::ASK) {
-            if let Some(ask) = self.asks.get_mut(frame.corr)
-                && ask.state == crate::ask::AskState::Delivered
-            {
-                ask.state = crate::ask::AskState::Queued;
-            }
+            self.asks.requeue(frame.corr);
         }
     }
 
@@ -201,31 +194,34 @@ impl Shard {
         }
     }
 
-    /// Messages of a replay went through (`TURN-3`).
-    pub(super) fn replayed(&mut self, shared: &Shared, local: u32, handled: u32) {
+    /// `done` messages of a replay went through, or are gone (`TURN-3`).
+    pub(super) fn replayed(&mut self, shared: &Shared, local: u32, done: u32) {
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let tag = cell.tag;
         let rare = cell.rare_mut();
-        rare.replay = rare.replay.saturating_sub(handled);
+        rare.replay = rare.replay.saturating_sub(done);
         if rare.replay > 0 {
             return;
         }
-        if !std::mem::take(&mut rare.replay_free) {
-            cell.single = false;
-            return;
+        let unreproduced = std::mem::take(&mut rare.replay_free);
+        if unreproduced {
+            rare.single_until = now + CAUTION_MS;
         }
-        rare.single_until = now + CAUTION_MS;
-        cell.single = true;
-        self.set_timer(CAUTION_MS, TimerKind::Batch(local, tag));
-        if shared.is_listened() {
-            shared.emit(&Event::CrashUnreproduced(self.subject(local)));
+        cell.single = cell.behavior.as_deref().is_none_or(|behavior| cell.is_cautious(behavior, now));
+        if unreproduced {
+            self.set_timer(CAUTION_MS, TimerKind::Batch(local, tag));
+            if shared.is_listened() {
+                shared.emit(&Event::CrashUnreproduced(self.subject(local)));
+            }
         }
     }
 
+    /// The time of single messages may be over. A running turn looks itself when it ends.
     pub(super) fn batch_again(&mut self, local: u32, tag: u64) {
+        let now = self.now;
         if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag && !cell.running) {
-            cell.single = cell.behavior.as_deref().is_some_and(|behavior| !behavior.takes_batches());
+            cell.single = cell.behavior.as_deref().is_none_or(|behavior| cell.is_cautious(behavior, now));
         }
     }
 
@@ -304,9 +300,8 @@ impl Shard {
         self.discard_queue(shared, local, shared.loss_of_stop());
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.set_status(Status::Stopping);
-        cell.running = true;
         let behavior = cell.behavior.take();
-        self.jobs.push_back(Job::new(local, Work::Stop, behavior));
+        self.queue_job(Job::new(local, Work::Stop, behavior));
     }
 
     fn discard_queue(&mut self, shared: &Shared, local: u32, reason: LossReason) {
@@ -316,7 +311,7 @@ impl Shard {
         let mut answers = Vec::new();
         queue.drain(|frame| match frame.kind {
             frame::kind::MESSAGE | frame::kind::ASK => {
-                self.discard(shared, local, &path, reason, frame.kind, frame.corr, frame.address, frame.payload.len());
+                self.discard(shared, local, &path, Lost::new(frame, reason));
             }
             _ => frame.write_to(&mut answers),
         });
@@ -346,7 +341,12 @@ impl Shard {
     fn ended_in_order(&mut self, shared: &Shared, local: u32) {
         let tag = if shared.is_closing() { ReasonTag::Shutdown } else { ReasonTag::Normal };
         let loss = shared.loss_of_stop();
-        self.terminate(shared, local, LastEnd { status: Status::Terminated, reason: ExitReason::plain(tag), loss }, true);
+        self.terminate(
+            shared,
+            local,
+            LastEnd { status: Status::Terminated, reason: ExitReason::plain(tag), loss },
+            true,
+        );
     }
 
     fn end_failed(&mut self, shared: &Shared, local: u32, reason: ExitReason) {
@@ -359,27 +359,28 @@ impl Shard {
         let subject = self.subject(local);
         self.discard_queue(shared, local, end.loss);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let (tag, behavior) = (cell.tag, cell.behavior.take());
-        let mut rare = cell.rare.take().unwrap_or_default();
-        for number in std::mem::take(&mut rare.open_asks) {
+        let open = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.open_asks)).unwrap_or_default();
+        for number in open {
             self.settle_now(shared, number, error_of(end.loss), None);
         }
-        for waiting in std::mem::take(&mut rare.overflow) {
-            self.refuse_one_waiting(shared, local, &waiting, end.loss);
-        }
+        self.refuse_all_waiting(shared, local, end.loss);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let (tag, behavior) = (cell.tag, cell.behavior.take());
+        let rare = cell.rare.take().unwrap_or_default();
         if let Some(name) = &rare.name {
             shared.names.release(name, subject.address);
         }
         self.retire(local, behavior);
-        self.remember_end(tag, Ended { status: end.status, reason: end.reason.clone() });
+        self.remember_end(
+            tag,
+            Ended { status: end.status, reason: end.reason.clone(), path: Arc::clone(&subject.path) },
+        );
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.vacate();
         }
         self.free.push(local);
-        let gone = StartError {
-            crash: Crash::new(end.reason.tag, "the actor ended before it came up"),
-            deterministic: false,
-        };
+        let gone =
+            StartError { crash: Crash::new(end.reason.tag, "the actor ended before it came up"), deterministic: false };
         for waiter in rare.start_waiters {
             self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&gone)));
         }
@@ -392,6 +393,10 @@ impl Shard {
                 _ => Event::Stopped(subject, end.reason),
             });
         }
+        if shared.is_closing() {
+            // Whoever waits for the shutdown hears of everything else first.
+            self.flush(shared);
+        }
         shared.actor_gone();
     }
 
@@ -399,7 +404,8 @@ impl Shard {
     pub(super) fn retire(&mut self, local: u32, behavior: Option<Box<dyn Behavior>>) {
         let Some(behavior) = behavior else { return };
         if let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.as_deref()) {
-            spec.factory.retire(behavior);
+            // A panic of a destructor must not take the worker along.
+            let _ = catch_unwind(AssertUnwindSafe(|| spec.factory.retire(behavior)));
         }
     }
 
@@ -441,9 +447,17 @@ fn start_tag(crash: &Crash) -> ReasonTag {
 }
 
 /// The configuration frames of a start.
-fn configuration(seed: u64, incarnation: u32, own: Address, path: &str, peers: &[(String, Address)], user: &[u8]) -> Vec<u8> {
+fn configuration(
+    seed: u64,
+    incarnation: u32,
+    own: Address,
+    path: &str,
+    peers: &[(String, Address)],
+    user: &[u8],
+) -> Vec<u8> {
     let mut out = Vec::new();
-    let mut push = |kind, address, payload: &[u8]| Frame { kind, flags: 0, corr: 0, address, payload }.write_to(&mut out);
+    let mut push =
+        |kind, address, payload: &[u8]| Frame { kind, flags: 0, corr: 0, address, payload }.write_to(&mut out);
     push(frame::kind::SEED, Address::NONE, &seed.to_le_bytes());
     push(frame::kind::INCARNATION, Address::NONE, &incarnation.to_le_bytes());
     push(frame::kind::SELF, own, path.as_bytes());

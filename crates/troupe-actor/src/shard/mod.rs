@@ -14,10 +14,12 @@ mod effects;
 mod inline;
 mod job;
 mod lifecycle;
+mod overflow;
 mod turn;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::sync::Arc;
 
 pub use control::{ActorStatus, EndRequest};
 pub use job::{Job, Outcome, Work};
@@ -65,8 +67,8 @@ impl Outbox {
 pub(crate) enum TimerKind {
     /// Come up again: cell, tag, incarnation that failed.
     Restart(u32, u64, u32),
-    /// A message waited long enough for room: cell, tag, ticket.
-    Waiting(u32, u64, u64),
+    /// Messages waited long enough for room: cell, tag.
+    Waiting(u32, u64),
     /// An actor took too long to go down: cell, tag.
     Grace(u32, u64),
     /// One message a turn no longer: cell, tag.
@@ -82,6 +84,8 @@ pub struct Ended {
     pub status: Status,
     /// Why.
     pub reason: ExitReason,
+    /// Its path.
+    pub path: Arc<str>,
 }
 
 /// The actors of one worker.
@@ -98,7 +102,6 @@ pub struct Shard {
     timers: BinaryHeap<Reverse<(u64, TimerKind)>>,
     due: Vec<u32>,
     now: u64,
-    tickets: u64,
     counters: Counters,
     late_replies: u64,
     ended: HashMap<u64, Ended>,
@@ -107,6 +110,7 @@ pub struct Shard {
     since_flush: u32,
     /// Jobs that are with some thread.
     running: u32,
+    inline: inline::InlineAnswer,
 }
 
 impl Shard {
@@ -126,13 +130,13 @@ impl Shard {
             timers: BinaryHeap::new(),
             due: Vec::new(),
             now: 0,
-            tickets: 0,
             counters: Counters::default(),
             late_replies: 0,
             ended: HashMap::new(),
             ended_order: VecDeque::new(),
             since_flush: 0,
             running: 0,
+            inline: inline::InlineAnswer::default(),
         }
     }
 
@@ -207,6 +211,16 @@ impl Shard {
             cell.scheduled = true;
             self.run_queue.push_back(local);
         }
+    }
+
+    /// Queues a job that some thread takes with [`Shard::next_job`]; until then there is no turn to
+    /// kill.
+    fn queue_job(&mut self, job: Job) {
+        if let Some(cell) = self.cells.get_mut(job.local as usize) {
+            cell.running = true;
+            cell.turn = (u32::MAX, 0);
+        }
+        self.jobs.push_back(job);
     }
 
     /// The buffer of completions for a port.
@@ -284,7 +298,7 @@ impl Shard {
     fn fire(&mut self, shared: &Shared, kind: TimerKind) {
         match kind {
             TimerKind::Restart(local, tag, incarnation) => self.restart_due(shared, local, tag, incarnation),
-            TimerKind::Waiting(local, tag, ticket) => self.refuse_waiting(shared, local, tag, ticket),
+            TimerKind::Waiting(local, tag) => self.refuse_waiting(shared, local, tag),
             TimerKind::Grace(local, tag) => self.grace_over(shared, local, tag),
             TimerKind::Batch(local, tag) => self.batch_again(local, tag),
             TimerKind::Shutdown => self.kill_all(shared),

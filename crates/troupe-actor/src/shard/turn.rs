@@ -2,7 +2,7 @@
 
 use super::effects::Plan;
 use super::{Job, Outcome, Shard, Work};
-use crate::ask::{AskError, AskState};
+use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
 use crate::cell::Ending;
 use crate::frame::{self, Frames};
@@ -19,16 +19,48 @@ const FLUSH_EVERY: u32 = 16;
 /// How far ahead of its turn an actor's memory is asked for.
 const PREFETCH_AHEAD: usize = 3;
 
+/// What a turn took out of a mailbox.
+#[derive(Clone, Copy, Default)]
+struct Tally {
+    messages: u32,
+    asks: u32,
+    answers: u32,
+    expired: u32,
+    aborted: u32,
+}
+
+/// Whether an ask is still worth handling; one that was settled meanwhile goes (`ASK-3`).
+#[inline]
+fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) -> Verdict {
+    let state = table.get_mut(number).map(|ask| &mut ask.state);
+    let settled = match state {
+        Some(state @ (AskState::Queued | AskState::Delivered)) => {
+            *state = AskState::Delivered;
+            tally.messages += 1;
+            tally.asks += 1;
+            return Verdict::Take;
+        }
+        Some(AskState::Settled(error)) => Some(*error),
+        None => None,
+    };
+    if first {
+        table.remove(number);
+        match settled {
+            Some(AskError::Aborted) => tally.aborted += 1,
+            _ => tally.expired += 1,
+        }
+    }
+    Verdict::Skip
+}
+
 impl Shard {
     /// Hands out the next job, as turn `number` of slot `slot`.
     #[inline]
     pub fn next_job(&mut self, shared: &Shared, slot: u32, number: u64) -> Option<Job> {
-        if let Some(job) = self.jobs.pop_front() {
-            if let Some(cell) = self.cells.get_mut(job.local as usize) {
-                cell.turn = (slot, number);
+        while let Some(job) = self.jobs.pop_front() {
+            if let Some(job) = self.live_job(shared, job, slot, number) {
+                return Some(job);
             }
-            self.running += 1;
-            return Some(job);
         }
         while let Some(local) = self.run_queue.pop_front() {
             self.prefetch();
@@ -55,71 +87,33 @@ impl Shard {
         }
     }
 
+    /// A queued job, unless its actor was killed meanwhile.
+    fn live_job(&mut self, shared: &Shared, mut job: Job, slot: u32, number: u64) -> Option<Job> {
+        let cell = self.cells.get_mut(job.local as usize)?;
+        if cell.ending == Some(Ending::Kill) {
+            cell.running = false;
+            let behavior = job.behavior.take();
+            self.commit_killed(shared, job, behavior);
+            return None;
+        }
+        cell.turn = (slot, number);
+        self.running += 1;
+        Some(job)
+    }
+
     /// Takes an actor's next turn; `None` when every queued message turned out to be dead.
     pub(crate) fn take_turn(&mut self, shared: &Shared, local: u32, slot: u32, number: u64) -> Option<Job> {
-        let cell = self.cells.get_mut(local as usize)?;
         let mut job = Job::new(local, Work::Turn, None);
-        match cell.rare.as_deref_mut() {
-            Some(rare) if rare.answer_count > 0 => {
-                let buffer = std::mem::take(&mut rare.answers);
-                let count = std::mem::take(&mut rare.answer_count);
-                // Answered: whatever the handler waits for next, it says again.
-                rare.awaiting.clear();
-                job.input = TurnInput { start: 0, end: buffer.len(), buffer, count };
-            }
-            _ => {
-                let limit = if cell.single { 1 } else { MAX_TURN_FRAMES };
-                let (mut messages, mut asks, mut answers) = (0u32, 0u32, 0u32);
-                let (mut expired, mut aborted) = (0u64, 0u64);
-                let table = &mut self.asks;
-                let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| {
-                    match frame.kind {
-                        frame::kind::MESSAGE => messages += 1,
-                        frame::kind::ASK => {
-                            match table.get_mut(frame.corr).map(|ask| (ask.state, &mut ask.state)) {
-                                Some((AskState::Queued | AskState::Delivered, state)) => *state = AskState::Delivered,
-                                _ if !first => return Verdict::Skip,
-                                Some((AskState::Settled(AskError::Aborted), _)) => {
-                                    table.remove(frame.corr);
-                                    aborted += 1;
-                                    return Verdict::Skip;
-                                }
-                                _ => {
-                                    table.remove(frame.corr);
-                                    expired += 1;
-                                    return Verdict::Skip;
-                                }
-                            }
-                            messages += 1;
-                            asks += 1;
-                        }
-                        _ => answers += 1,
-                    }
-                    Verdict::Take
-                });
-                self.counters.expired += expired;
-                self.counters.aborted += aborted;
-                if expired + aborted + u64::from(answers) > 0 {
-                    let rare = cell.rare_mut();
-                    rare.counters.expired += expired;
-                    rare.counters.aborted += aborted;
-                    rare.queued_answers = rare.queued_answers.saturating_sub(answers);
-                }
-                job.messages = messages;
-                job.asks = asks;
-                let waiting = cell.rare.as_deref().is_some_and(|rare| !rare.overflow.is_empty());
-                let Some(input) = input else {
-                    if waiting {
-                        self.admit_waiting(shared, local);
-                    }
-                    self.proceed_ending(shared, local);
-                    return None;
-                };
-                job.input = input;
-                if waiting {
-                    self.admit_waiting(shared, local);
-                }
-            }
+        let rare = self.cells.get_mut(local as usize)?.rare.as_deref_mut();
+        if let Some(rare) = rare.filter(|rare| rare.answer_count > 0) {
+            let buffer = std::mem::take(&mut rare.answers);
+            let count = std::mem::take(&mut rare.answer_count);
+            // Answered: whatever the handler waits for next, it says again.
+            rare.awaiting.clear();
+            job.input = TurnInput { start: 0, end: buffer.len(), buffer, count };
+        } else if !self.take_messages(shared, &mut job) {
+            self.proceed_ending(shared, local);
+            return None;
         }
         let cell = self.cells.get_mut(local as usize)?;
         job.behavior = cell.behavior.take();
@@ -128,6 +122,53 @@ impl Shard {
         cell.in_hand = job.messages;
         self.running += 1;
         Some(job)
+    }
+
+    /// Takes messages out of the mailbox; false when there are none.
+    #[inline]
+    fn take_messages(&mut self, shared: &Shared, job: &mut Job) -> bool {
+        let Some(cell) = self.cells.get_mut(job.local as usize) else { return false };
+        let limit = if cell.single { 1 } else { MAX_TURN_FRAMES };
+        let (table, mut tally) = (&mut self.asks, Tally::default());
+        let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| match frame.kind {
+            frame::kind::MESSAGE => {
+                tally.messages += 1;
+                Verdict::Take
+            }
+            frame::kind::ASK => judge_ask(table, &mut tally, frame.corr, first),
+            _ => {
+                tally.answers += 1;
+                Verdict::Take
+            }
+        });
+        let backlog = cell.backlog;
+        (job.messages, job.asks) = (tally.messages, tally.asks);
+        if tally.answers + tally.expired + tally.aborted > 0 {
+            self.note_rare(shared, job.local, tally);
+        }
+        if backlog {
+            self.admit_waiting(job.local);
+        }
+        let found = input.is_some();
+        job.input = input.unwrap_or_default();
+        found
+    }
+
+    /// Accounts for what was no plain message among the frames that a turn took.
+    #[cold]
+    fn note_rare(&mut self, shared: &Shared, local: u32, tally: Tally) {
+        self.counters.expired += u64::from(tally.expired);
+        self.counters.aborted += u64::from(tally.aborted);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let rare = cell.rare_mut();
+        rare.counters.expired += u64::from(tally.expired);
+        rare.counters.aborted += u64::from(tally.aborted);
+        rare.queued_answers = rare.queued_answers.saturating_sub(tally.answers);
+        // Dead asks of a replay are over; those in front of the turn were of the replay first.
+        let dead = tally.expired + tally.aborted;
+        if rare.replay > 0 && dead > 0 {
+            self.replayed(shared, local, dead);
+        }
     }
 
     /// Takes a job back and lets its effects happen.
@@ -140,10 +181,10 @@ impl Shard {
         match std::mem::replace(&mut job.outcome, Outcome::Pending) {
             Outcome::Done if matches!(job.work, Work::Turn) && job.input.count > 0 => self.commit_turn(shared, job),
             Outcome::Done => self.commit_life(shared, job),
-            Outcome::Crashed(crash) => self.commit_crash(shared, job, crash),
-            Outcome::StartFailed(error) => self.start_failed(shared, job.local, error),
+            Outcome::Crashed(crash) => self.commit_crash(shared, job, *crash),
+            Outcome::StartFailed(error) => self.start_failed(shared, job.local, *error),
             Outcome::Suspended(suspended) => self.resume_later(job, suspended),
-            Outcome::Declined | Outcome::Pending => self.give_turn_back(job),
+            Outcome::Declined | Outcome::Pending => self.give_turn_back(shared, job),
         }
         self.since_flush += 1;
         if self.since_flush >= FLUSH_EVERY {
@@ -166,7 +207,7 @@ impl Shard {
         }
     }
 
-    fn apply_turn(&mut self, shared: &Shared, job: Job, mut behavior: Box<dyn Behavior>, plan: &Plan) {
+    fn apply_turn(&mut self, shared: &Shared, job: Job, behavior: Box<dyn Behavior>, plan: &Plan) {
         let local = job.local;
         let answered = self.apply_effects(shared, local, behavior.output());
         let consumed_end = job.input.offset_after(plan.consumed);
@@ -178,15 +219,13 @@ impl Shard {
         if answered != job.asks || self.has_open_asks(local) {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
-        if job.slow {
-            behavior.note_slow();
-        }
+        let slow = job.slow && behavior.was_slow();
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         cell.handled += u64::from(handled);
         let rest = job.input.count - plan.consumed;
-        cell.single = job.slow || !behavior.takes_batches() || cell.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now);
+        cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
         cell.mailbox.put_back(job.input, consumed_end, rest, &mut self.pool);
         if plan.stops && cell.ending.is_none() {
@@ -203,6 +242,12 @@ impl Shard {
         if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, handled);
         }
+        self.go_on(shared, local);
+    }
+
+    /// Moves a requested end on, or queues the actor for its next turn.
+    #[inline]
+    fn go_on(&mut self, shared: &Shared, local: u32) {
         if self.cells.get(local as usize).is_some_and(|cell| cell.ending.is_some()) {
             self.proceed_ending(shared, local);
         } else {
@@ -211,17 +256,24 @@ impl Shard {
     }
 
     fn has_open_asks(&self, local: u32) -> bool {
-        self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| !rare.open_asks.is_empty())
+        self.cells
+            .get(local as usize)
+            .and_then(|cell| cell.rare.as_deref())
+            .is_some_and(|rare| !rare.open_asks.is_empty())
     }
 
     /// Notes asks that were consumed without an answer, so that a crash or an end settles them.
     fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
         let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
         let mut open: Vec<u32> = Vec::new();
-        let before = self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).map_or(&[][..], |rare| &rare.open_asks);
+        let before = self
+            .cells
+            .get(local as usize)
+            .and_then(|cell| cell.rare.as_deref())
+            .map_or(&[][..], |rare| &rare.open_asks);
         let fresh = Frames::new(consumed).filter(|frame| frame.kind == frame::kind::ASK).map(|frame| frame.corr);
         for number in before.iter().copied().chain(fresh) {
-            if self.asks.get_mut(number).is_some() {
+            if self.asks.get_mut(number).is_some_and(|ask| ask.target == local) {
                 open.push(number);
             }
         }
@@ -239,11 +291,7 @@ impl Shard {
                 frame::kind::MESSAGE => messages -= 1,
                 frame::kind::ASK => {
                     messages -= 1;
-                    if let Some(ask) = self.asks.get_mut(frame.corr)
-                        && ask.state == AskState::Delivered
-                    {
-                        ask.state = AskState::Queued;
-                    }
+                    self.asks.requeue(frame.corr);
                 }
                 _ => {
                     if let Some(cell) = self.cells.get_mut(job.local as usize) {
@@ -256,7 +304,7 @@ impl Shard {
     }
 
     /// Nothing ran: the turn goes back to the front of the mailbox.
-    fn give_turn_back(&mut self, job: Job) {
+    fn give_turn_back(&mut self, shared: &Shared, job: Job) {
         let start = job.input.start;
         self.requeue_rest(&job, start);
         let count = job.input.count;
@@ -265,16 +313,13 @@ impl Shard {
             cell.behavior = job.behavior;
             cell.mailbox.put_back(job.input, start, count, &mut self.pool);
         }
-        self.schedule(job.local);
+        self.go_on(shared, job.local);
     }
 
     /// A turn left a port's thread half-way: a worker finishes it.
     fn resume_later(&mut self, mut job: Job, suspended: Box<dyn crate::behavior::SuspendedTurn>) {
-        if let Some(cell) = self.cells.get_mut(job.local as usize) {
-            cell.running = true;
-        }
         job.work = Work::Resume(suspended);
-        self.jobs.push_back(job);
+        self.queue_job(job);
     }
 
     fn commit_crash(&mut self, shared: &Shared, mut job: Job, crash: Crash) {

@@ -1,0 +1,236 @@
+//! Full mailboxes (`OVF-2`): a message is refused, takes the place of the oldest one, or waits for
+//! room in order; an actor whose message waits is parked.
+
+use std::collections::VecDeque;
+
+use super::deliver::{Incoming, Lost, Wants};
+use super::{Shard, Signal, TimerKind};
+use crate::ask::AskState;
+use crate::cell::Waiting;
+use crate::counters::LossReason;
+use crate::frame;
+use crate::id::Address;
+use crate::port::write_completion;
+use crate::record;
+use crate::shared::Shared;
+use crate::spec::Overflow;
+
+impl Shard {
+    /// Does what the policy of a mailbox says with a message that does not fit, or that must not
+    /// overtake others that wait.
+    #[cold]
+    pub(super) fn deliver_full(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32) {
+        let bytes = frame::HEADER_BYTES + frame::padded(message.payload.len());
+        let Some(cell) = self.cells.get(local as usize) else { return };
+        let Some(limits) = cell.spec.as_deref().map(|spec| spec.mailbox) else { return };
+        if !cell.backlog && cell.has_room(bytes) {
+            return self.accept(shared, message, local);
+        }
+        match limits.overflow {
+            Overflow::DropOldest => {
+                while !self.cells.get(local as usize).is_some_and(|cell| cell.has_room(bytes)) {
+                    if !self.drop_oldest(shared, local) {
+                        return self.refuse(shared, message, LossReason::MailboxFull);
+                    }
+                }
+                self.accept(shared, message, local);
+            }
+            Overflow::Wait => match longest_wait(message, limits.wait_ms) {
+                0 => self.refuse(shared, message, LossReason::MailboxFull),
+                wait_ms => self.wait_for_room(shared, message, local, wait_ms),
+            },
+            Overflow::Reject | Overflow::DropNewest => self.refuse(shared, message, LossReason::MailboxFull),
+        }
+    }
+
+    /// Drops the oldest message of a mailbox; false when there is none.
+    fn drop_oldest(&mut self, shared: &Shared, local: u32) -> bool {
+        let path = self.path_of(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
+        let mut dropped = None;
+        cell.mailbox.drop_oldest(|frame| {
+            let found = matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
+            if found {
+                dropped = Some(Lost::new(frame, LossReason::MailboxFull));
+            }
+            found
+        });
+        let Some(lost) = dropped else { return false };
+        // The oldest messages are those of a replay, but for the one in hand.
+        let in_hand = cell.in_hand;
+        if cell.rare.as_deref().is_some_and(|rare| rare.replay > in_hand) {
+            self.replayed(shared, local, 1);
+        }
+        self.discard(shared, local, &path, lost);
+        true
+    }
+
+    /// Lets a message wait in front of a full mailbox; an actor that sent it is parked.
+    fn wait_for_room(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32, wait_ms: u64) {
+        let frame = match self.enter(message, local) {
+            Ok(frame) => frame,
+            Err(reason) => return self.refuse(shared, message, reason),
+        };
+        let mut bytes = Vec::with_capacity(frame.encoded_len());
+        frame.write_to(&mut bytes);
+        let deadline = self.now.saturating_add(wait_ms);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.backlog = true;
+        cell.rare_mut().overflow.push_back(Waiting {
+            sender: message.sender,
+            slot: if message.wants == Wants::Nothing { 0 } else { message.corr },
+            deadline,
+            frame: bytes,
+            wants_report: message.wants == Wants::Report,
+            incarnation: message.incarnation,
+        });
+        self.arm_overflow(local, deadline);
+        if message.sender.port().is_none() {
+            self.park(message.sender);
+        }
+    }
+
+    /// Makes sure that a timer is due by `deadline`. One timer serves all messages that wait for an
+    /// actor, because under steady pressure they come and go by the million.
+    fn arm_overflow(&mut self, local: u32, deadline: u64) {
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let tag = cell.tag;
+        let rare = cell.rare_mut();
+        if deadline == u64::MAX || (rare.overflow_timer != 0 && rare.overflow_timer <= deadline) {
+            return;
+        }
+        rare.overflow_timer = deadline;
+        self.set_timer(deadline.saturating_sub(now), TimerKind::Waiting(local, tag));
+    }
+
+    fn park(&mut self, sender: Address) {
+        let owner = self.owner(sender.index);
+        if owner == self.index {
+            if let Some((_, cell)) = self.resolve(sender) {
+                cell.parked += 1;
+            }
+        } else if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
+            outbox.signals.push(Signal::Park(sender));
+        }
+    }
+
+    pub(super) fn unpark(&mut self, sender: Address) {
+        let owner = self.owner(sender.index);
+        if owner != self.index {
+            if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
+                outbox.signals.push(Signal::Unpark(sender));
+            }
+        } else if let Some((local, cell)) = self.resolve(sender) {
+            cell.parked = cell.parked.saturating_sub(1);
+            self.schedule(local);
+        }
+    }
+
+    /// Lets waiting messages in, in order, as far as there is room.
+    #[cold]
+    pub(super) fn admit_waiting(&mut self, local: u32) {
+        while let Some(waiting) = self.next_admitted(local) {
+            let Some(frame) = frame::read(&waiting.frame, 0) else { continue };
+            if let Some(cell) = self.cells.get_mut(local as usize) {
+                cell.mailbox.push(&frame, &mut self.pool);
+                cell.accepted += 1;
+                self.counters.accepted += 1;
+            }
+            match waiting.sender.port() {
+                Some(port) if frame.kind == frame::kind::MESSAGE => {
+                    if let Some(buffer) = self.completions_of(port) {
+                        write_completion(buffer, waiting.slot, 0, &[]);
+                    }
+                }
+                Some(_) => {}
+                None => self.unpark(waiting.sender),
+            }
+        }
+        self.schedule(local);
+    }
+
+    fn next_admitted(&mut self, local: u32) -> Option<Waiting> {
+        let cell = self.cells.get_mut(local as usize)?;
+        let bytes = cell.rare.as_deref()?.overflow.front()?.frame.len();
+        if !cell.has_room(bytes) {
+            return None;
+        }
+        let overflow = &mut cell.rare.as_deref_mut()?.overflow;
+        let waiting = overflow.pop_front();
+        cell.backlog = !overflow.is_empty();
+        waiting
+    }
+
+    /// Refuses the messages that have waited long enough for room.
+    pub(super) fn refuse_waiting(&mut self, shared: &Shared, local: u32, tag: u64) {
+        let now = self.now;
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag) else { return };
+        let Some(rare) = cell.rare.as_deref_mut() else { return };
+        rare.overflow_timer = 0;
+        let all = std::mem::take(&mut rare.overflow);
+        let (late, rest): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|waiting| waiting.deadline < now);
+        rare.overflow = rest;
+        cell.backlog = !rare.overflow.is_empty();
+        let next = rare.overflow.iter().map(|waiting| waiting.deadline).min();
+        if let Some(next) = next {
+            self.arm_overflow(local, next);
+        }
+        for waiting in late {
+            self.refuse_one_waiting(shared, local, &waiting, LossReason::MailboxFull);
+        }
+        // What waited behind a large message may fit now.
+        self.admit_waiting(local);
+    }
+
+    /// Refuses everything that waits for room: the mailbox is closed.
+    pub(super) fn refuse_all_waiting(&mut self, shared: &Shared, local: u32, reason: LossReason) {
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.backlog) else { return };
+        cell.backlog = false;
+        let all = std::mem::take(&mut cell.rare_mut().overflow);
+        for waiting in all {
+            self.refuse_one_waiting(shared, local, &waiting, reason);
+        }
+    }
+
+    fn refuse_one_waiting(&mut self, shared: &Shared, local: u32, waiting: &Waiting, reason: LossReason) {
+        let Some(frame) = frame::read(&waiting.frame, 0) else { return };
+        let is_port = waiting.sender.port().is_some();
+        let (mut corr, mut wants) = (waiting.slot, Wants::Nothing);
+        if frame.kind == frame::kind::ASK {
+            // An asker that heard already is not told again; the message still counts as refused.
+            if let Some(ask) = self.asks.remove(frame.corr)
+                && !matches!(ask.state, AskState::Settled(_))
+            {
+                (corr, wants) = (ask.corr, Wants::Answer(record::FOREVER));
+            }
+        } else if is_port {
+            wants = Wants::Confirm(0);
+        } else if waiting.wants_report {
+            wants = Wants::Report;
+        }
+        let target = self.address_of(local);
+        let incarnation = waiting.incarnation;
+        let message = Incoming { target, sender: waiting.sender, incarnation, corr, payload: frame.payload, wants };
+        self.refuse(shared, &message, reason);
+        if !is_port {
+            self.unpark(waiting.sender);
+        }
+    }
+}
+
+/// How long a message may wait for room, in milliseconds: 0 for not at all, `u64::MAX` for ever.
+fn longest_wait(message: &Incoming<'_>, wait_ms: u64) -> u64 {
+    let outside = message.sender.is_none() || message.sender.port().is_some();
+    match message.wants {
+        // A sender that waited for itself would wait in vain.
+        _ if message.sender == message.target => 0,
+        // A tell from outside never waits; nobody could be parked.
+        Wants::Nothing | Wants::Report if outside => 0,
+        Wants::Nothing | Wants::Report => wait_ms,
+        Wants::Confirm(record::FOREVER) => u64::MAX,
+        Wants::Confirm(own) => u64::from(own),
+        Wants::Answer(record::FOREVER) => wait_ms,
+        Wants::Answer(own) => wait_ms.min(u64::from(own)),
+    }
+}

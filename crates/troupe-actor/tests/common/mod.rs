@@ -1,0 +1,12 @@
+//! What the kernel's tests share: scripted behaviors, a port that records, and a world around them.
+#![allow(dead_code, unused_imports, clippy::print_stderr, reason = "each suite uses a part of it")]
+
+mod behaviors;
+mod port;
+mod wild;
+mod world;
+
+pub use behaviors::{Actor, Handler, InlineMode, Log, Out, Turn, each, puppet, spawn_spec, trap};
+pub use port::{PATIENCE, Settled, TestPort};
+pub use wild::{Crowd, Random, quiet_panics, random_spec, wild};
+pub use world::{World, ticker};

@@ -1,0 +1,21 @@
+//! The kernel with Rust behaviors, on one thread, in virtual time.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod asks;
+mod awaits;
+mod ending;
+mod inline;
+mod letters;
+mod names;
+mod ordering;
+mod overflow;
+mod replay;
+mod restarts;
+mod shutdown;
+mod starting;
+mod storm;
+mod tables;
+mod turns;
