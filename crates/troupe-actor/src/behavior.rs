@@ -44,8 +44,12 @@ pub trait Behavior: Send {
     /// Goes down in order. A failure here is ignored: the behavior is dropped right after.
     fn stop(&mut self);
 
-    /// Asks the processor to fetch what the next turn will touch.
+    /// Asks the processor to fetch the behavior itself, some turns before its own.
     fn prefetch(&self) {}
+
+    /// Asks the processor to fetch what the next turn will touch beyond the behavior itself, a turn
+    /// or two before it.
+    fn prefetch_deep(&self) {}
 }
 
 /// How a turn on the caller's thread ended.

@@ -9,27 +9,32 @@ use crate::id::Address;
 
 /// Largest buffer that is kept for reuse, in bytes.
 const KEEP_BYTES: usize = 64 * 1024;
-/// Most buffers that are kept for reuse.
-const KEEP_COUNT: usize = 1024;
+/// Most bytes of buffers that are kept for reuse.
+const KEEP_TOTAL: usize = 64 * 1024 * 1024;
 
 /// Buffers for reuse, last in first out so that the next one is still in the cache.
 #[derive(Debug, Default)]
 pub struct BufferPool {
     free: Vec<Vec<u8>>,
+    /// Capacity of all of them.
+    bytes: usize,
 }
 
 impl BufferPool {
     /// An empty buffer, with capacity if one was left here.
     #[inline]
     pub fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_default()
+        let buffer = self.free.pop().unwrap_or_default();
+        self.bytes -= buffer.capacity();
+        buffer
     }
 
     /// Keeps `buffer` for reuse, within bounds.
     #[inline]
     pub fn give(&mut self, mut buffer: Vec<u8>) {
-        if buffer.capacity() != 0 && buffer.capacity() <= KEEP_BYTES && self.free.len() < KEEP_COUNT {
+        if buffer.capacity() != 0 && buffer.capacity() <= KEEP_BYTES && self.bytes < KEEP_TOTAL {
             buffer.clear();
+            self.bytes += buffer.capacity();
             self.free.push(buffer);
         }
     }

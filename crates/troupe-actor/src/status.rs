@@ -25,6 +25,18 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status, in the order of their numbers.
+    pub const ALL: [Self; 8] = [
+        Self::Creating,
+        Self::Starting,
+        Self::Ready,
+        Self::Restarting,
+        Self::Draining,
+        Self::Stopping,
+        Self::Terminated,
+        Self::Failed,
+    ];
+
     /// The public name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

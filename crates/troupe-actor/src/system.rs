@@ -15,7 +15,7 @@ use crate::interrupt::{self, TurnSlot};
 use crate::port::Port;
 use crate::record;
 use crate::registry::check_name;
-use crate::shard::{ActorStatus, EndRequest, Outbox, Shard};
+use crate::shard::{ActorStatus, Census, EndRequest, Job, Outbox, Shard};
 use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::ticker::Ticker;
@@ -41,10 +41,8 @@ pub struct SystemConfig {
 pub struct Audit {
     /// Sums of the system.
     pub counters: Counters,
-    /// Messages in mailboxes, counted one by one.
-    pub queued: u64,
-    /// Messages in running turns, counted one by one.
-    pub in_hand: u64,
+    /// Messages and actors, counted one by one.
+    pub census: Census,
     /// Answers that came too late.
     pub late_replies: u64,
     /// Actors that have not ended.
@@ -55,7 +53,7 @@ impl Audit {
     /// Whether nothing was lost: what left and what is there is what came.
     #[must_use]
     pub fn is_balanced(&self) -> bool {
-        self.counters.pending() == Some(self.queued + self.in_hand)
+        self.counters.pending() == Some(self.census.queued + self.census.in_hand)
     }
 }
 
@@ -237,17 +235,18 @@ impl ActorSystem {
             return Inline::Declined;
         }
         own.number += 1;
-        let Some(mut job) = shard.begin_inline(&self.shared, &parsed, slot_index, own.number) else {
+        let mut job = Job::default();
+        if !shard.begin_inline(&self.shared, &parsed, (slot_index, own.number), &mut job) {
             shard.flush(&self.shared);
             return Inline::Settled;
-        };
+        }
         drop(shard);
         self.ticker.enter();
         job.run_inline(&own.slot, own.number);
         self.ticker.leave();
         let mut shard = handle.state.lock();
         let due = shard.next_due();
-        let outcome = shard.commit_inline(&self.shared, job, answer);
+        let outcome = shard.commit_inline(&self.shared, &mut job, answer);
         // The sleeping worker knows neither of new work nor of a new timer.
         let wanted = shard.has_work() || shard.next_due() != due;
         drop(shard);
@@ -332,13 +331,11 @@ impl ActorSystem {
     #[must_use]
     pub fn audit(&self) -> Audit {
         let mut audit =
-            Audit { counters: Counters::default(), queued: 0, in_hand: 0, late_replies: 0, live: self.shared.live() };
+            Audit { counters: Counters::default(), census: Census::default(), late_replies: 0, live: self.shared.live() };
         for handle in &self.shards {
             let shard = handle.state.lock();
             audit.counters.add(shard.counters());
-            let (queued, in_hand) = shard.count_present();
-            audit.queued += queued;
-            audit.in_hand += in_hand;
+            audit.census.add(&shard.census());
             audit.late_replies += shard.late_replies();
         }
         audit
@@ -400,12 +397,13 @@ impl ActorSystem {
         let mut worked = handle.drain_inbox(&mut shard, &self.shared, scratch).is_some();
         shard.run_timers(&self.shared);
         own.number += 1;
-        if let Some(mut job) = shard.next_job(&self.shared, slot_index, own.number) {
+        let mut job = Job::default();
+        if shard.next_job(&self.shared, slot_index, own.number, &mut job) {
             worked = true;
             drop(shard);
             job.run(&own.slot, own.number);
             shard = handle.state.lock();
-            shard.commit(&self.shared, job);
+            shard.commit(&self.shared, &mut job);
         }
         shard.flush(&self.shared);
         worked || shard.has_work() || handle.gate.is_filled()

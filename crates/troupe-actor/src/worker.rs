@@ -14,7 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::gate::Gate;
 use crate::interrupt::{self, TurnSlot};
-use crate::shard::{Outbox, Shard};
+use crate::shard::{Job, Outbox, Shard};
 use crate::shared::Shared;
 use crate::ticker::Ticker;
 
@@ -164,7 +164,7 @@ impl Workers {
         let slot = Arc::new(TurnSlot::default());
         let slot_index = self.shared.add_slot(&slot);
         interrupt::install(&slot);
-        let mut own = Own { slot, slot_index, number: 0, scratch: Outbox::default() };
+        let mut own = Own { slot, slot_index, number: 0, scratch: Outbox::default(), job: Job::default() };
         let mut next = Some((shard, driver));
         while let Some((shard, driver)) = next {
             if let Some(handle) = self.shards.get(shard) {
@@ -229,12 +229,14 @@ impl Workers {
         let mut turns = 0;
         while turns < TURNS_PER_ROUND {
             own.number += 1;
-            let Some(mut job) = shard.next_job(shared, own.slot_index, own.number) else { break };
+            if !shard.next_job(shared, own.slot_index, own.number, &mut own.job) {
+                break;
+            }
             turns += 1;
             drop(shard);
-            job.run(&own.slot, own.number);
+            own.job.run(&own.slot, own.number);
             shard = handle.state.lock();
-            shard.commit(shared, job);
+            shard.commit(shared, &mut own.job);
             if handle.driver.load(Ordering::Relaxed) != driver {
                 break;
             }
@@ -344,4 +346,6 @@ struct Own {
     slot_index: u32,
     number: u64,
     scratch: Outbox,
+    /// The job it runs, in place: jobs are large and turns are short.
+    job: Job,
 }

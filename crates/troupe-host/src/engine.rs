@@ -42,14 +42,15 @@ const BACKTRACE_FRAMES: usize = 16;
 /// Smallest class: one page of guest memory.
 const SMALLEST_CLASS: u64 = 64 << 10;
 /// Address space that one class may reserve.
-const RESERVED_PER_CLASS: u64 = 256 << 30;
+const RESERVED_PER_CLASS: u64 = 64 << 30;
 /// Bytes of a slot that stay resident after use, so that the next user meets no page fault.
 const KEEP_RESIDENT: u64 = 1 << 20;
 /// The same where dirty pages cannot be told from clean ones, and all of it is cleared each time.
 const KEEP_RESIDENT_BLIND: u64 = 256 << 10;
 /// Stacks of all classes: each takes two of the process's 65,530 memory mappings.
 const STACKS_TOTAL: u32 = 8192;
-/// Stacks of one class.
+/// Stacks of one class; a class of few slots has one for every sixteenth, because each costs a mapping
+/// when the pool is made.
 const STACKS_PER_CLASS: u32 = 2048;
 /// Stacks for the host's own frames below the guest's.
 const HOST_FRAMES: usize = 128 << 10;
@@ -154,7 +155,7 @@ impl Drop for EngineClass {
 }
 
 fn take_stacks(slots: u32) -> u32 {
-    let wanted = STACKS_PER_CLASS.min(slots);
+    let wanted = STACKS_PER_CLASS.min(slots.div_ceil(16));
     let mut taken = 0;
     let _ = STACKS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
         taken = wanted.min(left);

@@ -7,6 +7,7 @@ use troupe_actor::counters::{Counters, LossReason};
 use troupe_actor::dead_letter::DeadLetter;
 use troupe_actor::id::{ActorId, Address};
 use troupe_actor::shard::ActorStatus;
+use troupe_actor::status::Status;
 use troupe_actor::system::Audit;
 use troupe_host::ComponentInfo;
 
@@ -174,12 +175,10 @@ fn by_reason(values: &[u64]) -> NativeSums {
 }
 
 /// The audit, and how many actors are in which state.
-pub fn audit(audit: &Audit, statuses: &[ActorStatus]) -> NativeAudit {
+pub fn audit(audit: &Audit) -> NativeAudit {
     let counters = &audit.counters;
-    let mut actors = HashMap::new();
-    for status in statuses {
-        *actors.entry(status.status.as_str().to_owned()).or_insert(0.0) += 1.0;
-    }
+    let by_status = Status::ALL.iter().zip(audit.census.by_status).filter(|(_, count)| *count > 0);
+    let actors = by_status.map(|(status, count)| (status.as_str().to_owned(), f64::from(count))).collect();
     NativeAudit {
         balanced: audit.is_balanced(),
         offered: counters.offered() as f64,
@@ -190,8 +189,8 @@ pub fn audit(audit: &Audit, statuses: &[ActorStatus]) -> NativeAudit {
         discarded: by_reason(&counters.discarded),
         expired: counters.expired as f64,
         aborted: counters.aborted as f64,
-        queued: audit.queued as f64,
-        in_hand: audit.in_hand as f64,
+        queued: audit.census.queued as f64,
+        in_hand: audit.census.in_hand as f64,
         late_replies: audit.late_replies as f64,
         actors,
     }

@@ -338,7 +338,7 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn audit(&self) -> NativeAudit {
-        convert::audit(&self.core.system.audit(), &self.core.system.statuses())
+        convert::audit(&self.core.system.audit())
     }
 
     #[napi(catch_unwind)]

@@ -248,12 +248,41 @@ impl Shard {
         }
     }
 
-    /// Messages queued and in hand, by walking the cells: what the audit compares the counters with.
+    /// What is there, by walking the cells: what the audit compares the counters with.
     #[must_use]
-    pub fn count_present(&self) -> (u64, u64) {
-        self.statuses().iter().fold((0, 0), |(queued, in_hand), status| {
-            (queued + u64::from(status.queued), in_hand + u64::from(status.in_hand))
-        })
+    pub fn census(&self) -> Census {
+        let mut census = Census::default();
+        for cell in self.cells.iter().filter(|cell| cell.tag != 0) {
+            let answers = cell.rare.as_deref().map_or(0, |rare| rare.queued_answers);
+            census.queued += u64::from(cell.mailbox.len().saturating_sub(answers));
+            census.in_hand += u64::from(cell.in_hand);
+            if let Some(count) = census.by_status.get_mut(cell.status() as usize) {
+                *count += 1;
+            }
+        }
+        census
+    }
+}
+
+/// Messages and actors, counted one by one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Census {
+    /// Messages in mailboxes.
+    pub queued: u64,
+    /// Messages in running turns.
+    pub in_hand: u64,
+    /// Actors that have not ended, by [`Status`].
+    pub by_status: [u32; Status::ALL.len()],
+}
+
+impl Census {
+    /// Adds `other`.
+    pub fn add(&mut self, other: &Self) {
+        self.queued += other.queued;
+        self.in_hand += other.in_hand;
+        for (sum, more) in self.by_status.iter_mut().zip(other.by_status) {
+            *sum += more;
+        }
     }
 }
 

@@ -21,8 +21,8 @@ impl Shard {
         })
     }
 
-    /// Delivers one ask and takes the turn that it makes. `None` when the ask was refused.
-    pub fn begin_inline(&mut self, shared: &Shared, record: &Record<'_>, slot: u32, number: u64) -> Option<Job> {
+    /// Delivers one ask and takes the turn that it makes into `job`. False when the ask was refused.
+    pub fn begin_inline(&mut self, shared: &Shared, record: &Record<'_>, turn: (u32, u64), job: &mut Job) -> bool {
         let frame = record.frame;
         // The deadline is set only if the turn leaves the ask open: most never need one.
         let message = Incoming {
@@ -42,13 +42,12 @@ impl Shard {
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.scheduled = false;
         }
-        let mut job = self.take_turn(shared, local, slot, number)?;
         job.timeout = record.word;
-        Some(job)
+        self.take_turn(shared, local, turn, job)
     }
 
     /// Takes an inline turn back. An answer that the turn gave is swapped into `answer`.
-    pub fn commit_inline(&mut self, shared: &Shared, job: Job, answer: &mut Vec<u8>) -> Inline {
+    pub fn commit_inline(&mut self, shared: &Shared, job: &mut Job, answer: &mut Vec<u8>) -> Inline {
         let local = job.local;
         let timeout = job.timeout;
         let done = matches!(job.outcome, Outcome::Done | Outcome::Crashed(_));

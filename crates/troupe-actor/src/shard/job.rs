@@ -59,6 +59,12 @@ pub struct Job {
     pub timeout: u32,
 }
 
+impl Default for Job {
+    fn default() -> Self {
+        Self::new(0, Work::Turn, None)
+    }
+}
+
 impl Job {
     /// A job without a turn.
     #[must_use]
@@ -74,6 +80,17 @@ impl Job {
             slow: false,
             timeout: 0,
         }
+    }
+
+    /// Makes room for a turn of an actor, whose parts are filled in next.
+    #[inline]
+    pub(super) fn begin_turn(&mut self, local: u32) {
+        self.local = local;
+        self.work = Work::Turn;
+        self.outcome = Outcome::Pending;
+        self.slow = false;
+        self.messages = 0;
+        self.asks = 0;
     }
 
     /// Runs on a worker, as turn `number` of `slot`.

@@ -44,6 +44,22 @@ impl Shard {
         self.queue_job(Job::new(local, Work::Start(spec, config.into_boxed_slice()), None));
     }
 
+    /// Comes up again at once, where that runs none of the guest's code: a behavior that was made
+    /// ahead is there sooner than a worker could be. False when a worker has to do it.
+    fn restart_here(&mut self, shared: &Shared, local: u32) -> bool {
+        let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.clone()) else { return false };
+        if !spec.factory.creates_inline() {
+            return false;
+        }
+        // A failure is the worker's to meet again: here it could fail for ever in one go.
+        let Ok(Ok(behavior)) = catch_unwind(AssertUnwindSafe(|| spec.factory.create())) else { return false };
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.incarnation = cell.incarnation.wrapping_add(1);
+        }
+        self.came_up(shared, local, behavior);
+        true
+    }
+
     /// A job that was no turn is done: the actor is up, or down.
     pub(super) fn commit_life(&mut self, shared: &Shared, mut job: Job) {
         let behavior = job.behavior.take();
@@ -118,6 +134,7 @@ impl Shard {
         let uptime_ms = self.cells.get(local as usize).map_or(0, |cell| self.now.saturating_sub(cell.since));
         let mut end = End { tag: crash.tag, uptime_ms, deterministic: false, replay: false };
         let several = job.messages > 1;
+        let answers = several && job.input.count > job.messages;
         let mut free = false;
         if several {
             let (start, count, messages) = (job.input.start, job.input.count, job.messages);
@@ -132,7 +149,7 @@ impl Shard {
         } else {
             free = self.blame(shared, job, crash);
         }
-        self.lose_life(shared, local, crash);
+        self.lose_life(shared, local, crash, answers);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         match cell.ending {
@@ -179,16 +196,19 @@ impl Shard {
     }
 
     /// What belonged to the life that ended goes with it: answers, waits, unanswered asks.
-    fn lose_life(&mut self, shared: &Shared, local: u32, crash: &Crash) {
+    fn lose_life(&mut self, shared: &Shared, local: u32, crash: &Crash, in_turn: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         rare.awaiting.clear();
         rare.answers.clear();
         rare.answer_count = 0;
-        rare.queued_answers = 0;
+        let stale = std::mem::take(&mut rare.queued_answers);
         let open = std::mem::take(&mut rare.open_asks);
-        let mut stale = Vec::new();
-        cell.mailbox.extract(&mut stale, |frame| !matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK));
+        // Going through a long queue at every crash would cost more than the crash.
+        if in_turn || stale > 0 {
+            let is_answer = |frame: &Frame<'_>| !matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
+            cell.mailbox.extract(&mut Vec::new(), is_answer);
+        }
         for number in open {
             self.settle_now(shared, number, AskError::Crashed, Some(crash));
         }
@@ -259,7 +279,9 @@ impl Shard {
             shared.emit(&Event::Restarting { subject: self.subject(local), reason, attempt, delay_ms });
         }
         if delay_ms == 0 {
-            self.begin_start(shared, local);
+            if !self.restart_here(shared, local) {
+                self.begin_start(shared, local);
+            }
         } else {
             self.set_timer(delay_ms, TimerKind::Restart(local, tag, incarnation));
         }

@@ -21,7 +21,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
-pub use control::{ActorStatus, EndRequest};
+pub use control::{ActorStatus, Census, EndRequest};
 pub use job::{Job, Outcome, Work};
 
 use crate::ask::AskTable;

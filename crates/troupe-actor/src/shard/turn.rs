@@ -16,8 +16,10 @@ pub const MAX_TURN_FRAMES: u32 = 64;
 pub const MAX_TURN_BYTES: usize = 30 * 1024;
 /// Turns between two flushes of what waits for other shards and ports.
 const FLUSH_EVERY: u32 = 16;
-/// How far ahead of its turn an actor's memory is asked for.
-const PREFETCH_AHEAD: usize = 3;
+/// How many turns ahead of its own an actor's behavior is asked for.
+const PREFETCH_AHEAD: usize = 5;
+/// How many turns ahead what lies behind the behavior is asked for.
+const PREFETCH_DEEP_AHEAD: usize = 2;
 
 /// What a turn took out of a mailbox.
 #[derive(Clone, Copy, Default)]
@@ -56,34 +58,40 @@ fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) 
 impl Shard {
     /// Hands out the next job, as turn `number` of slot `slot`.
     #[inline]
-    pub fn next_job(&mut self, shared: &Shared, slot: u32, number: u64) -> Option<Job> {
-        while let Some(job) = self.jobs.pop_front() {
-            if let Some(job) = self.live_job(shared, job, slot, number) {
-                return Some(job);
+    pub fn next_job(&mut self, shared: &Shared, slot: u32, number: u64, job: &mut Job) -> bool {
+        while let Some(queued) = self.jobs.pop_front() {
+            if let Some(live) = self.live_job(shared, queued, slot, number) {
+                *job = live;
+                return true;
             }
         }
         while let Some(local) = self.run_queue.pop_front() {
             self.prefetch();
             let Some(cell) = self.cells.get_mut(local as usize) else { continue };
             cell.scheduled = false;
-            if !cell.is_runnable() {
-                continue;
-            }
-            if let Some(job) = self.take_turn(shared, local, slot, number) {
-                return Some(job);
+            if cell.is_runnable() && self.take_turn(shared, local, (slot, number), job) {
+                return true;
             }
         }
-        None
+        false
     }
 
     /// From some ten thousand actors on, cache misses are the cost of a turn; this overlaps them
     /// with the turns before.
     #[inline]
     fn prefetch(&self) {
-        if let Some(cell) = self.run_queue.get(PREFETCH_AHEAD).and_then(|next| self.cells.get(*next as usize))
-            && let Some(behavior) = cell.behavior.as_deref()
-        {
+        if self.run_queue.len() <= PREFETCH_AHEAD {
+            return;
+        }
+        let behavior = |ahead: usize| {
+            let local = *self.run_queue.get(ahead)?;
+            self.cells.get(local as usize)?.behavior.as_deref()
+        };
+        if let Some(behavior) = behavior(PREFETCH_AHEAD) {
             behavior.prefetch();
+        }
+        if let Some(behavior) = behavior(PREFETCH_DEEP_AHEAD) {
+            behavior.prefetch_deep();
         }
     }
 
@@ -101,27 +109,27 @@ impl Shard {
         Some(job)
     }
 
-    /// Takes an actor's next turn; `None` when every queued message turned out to be dead.
-    pub(crate) fn take_turn(&mut self, shared: &Shared, local: u32, slot: u32, number: u64) -> Option<Job> {
-        let mut job = Job::new(local, Work::Turn, None);
-        let rare = self.cells.get_mut(local as usize)?.rare.as_deref_mut();
-        if let Some(rare) = rare.filter(|rare| rare.answer_count > 0) {
+    /// Takes an actor's next turn into `job`; false when every queued message turned out to be dead.
+    pub(crate) fn take_turn(&mut self, shared: &Shared, local: u32, turn: (u32, u64), job: &mut Job) -> bool {
+        job.begin_turn(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
+        if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.answer_count > 0) {
             let buffer = std::mem::take(&mut rare.answers);
             let count = std::mem::take(&mut rare.answer_count);
             // Answered: whatever the handler waits for next, it says again.
             rare.awaiting.clear();
             job.input = TurnInput { start: 0, end: buffer.len(), buffer, count };
-        } else if !self.take_messages(shared, &mut job) {
+        } else if !self.take_messages(shared, job) {
             self.proceed_ending(shared, local);
-            return None;
+            return false;
         }
-        let cell = self.cells.get_mut(local as usize)?;
+        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         job.behavior = cell.behavior.take();
         cell.running = true;
-        cell.turn = (slot, number);
+        cell.turn = turn;
         cell.in_hand = job.messages;
         self.running += 1;
-        Some(job)
+        true
     }
 
     /// Takes messages out of the mailbox; false when there are none.
@@ -171,20 +179,20 @@ impl Shard {
         }
     }
 
-    /// Takes a job back and lets its effects happen.
+    /// Takes a job back and lets its effects happen. What is left in `job` is of no use.
     #[inline]
-    pub fn commit(&mut self, shared: &Shared, mut job: Job) {
+    pub fn commit(&mut self, shared: &Shared, job: &mut Job) {
         self.running -= 1;
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.running = false;
         }
         match std::mem::replace(&mut job.outcome, Outcome::Pending) {
             Outcome::Done if matches!(job.work, Work::Turn) && job.input.count > 0 => self.commit_turn(shared, job),
-            Outcome::Done => self.commit_life(shared, job),
-            Outcome::Crashed(crash) => self.commit_crash(shared, job, *crash),
+            Outcome::Done => self.commit_life(shared, std::mem::take(job)),
+            Outcome::Crashed(crash) => self.commit_crash(shared, std::mem::take(job), *crash),
             Outcome::StartFailed(error) => self.start_failed(shared, job.local, *error),
-            Outcome::Suspended(suspended) => self.resume_later(job, suspended),
-            Outcome::Declined | Outcome::Pending => self.give_turn_back(shared, job),
+            Outcome::Suspended(suspended) => self.resume_later(std::mem::take(job), suspended),
+            Outcome::Declined | Outcome::Pending => self.give_turn_back(shared, std::mem::take(job)),
         }
         self.since_flush += 1;
         if self.since_flush >= FLUSH_EVERY {
@@ -192,28 +200,28 @@ impl Shard {
         }
     }
 
-    fn commit_turn(&mut self, shared: &Shared, mut job: Job) {
+    fn commit_turn(&mut self, shared: &Shared, job: &mut Job) {
         let local = job.local;
         let Some(behavior) = job.behavior.take() else { return };
         if self.cells.get(local as usize).is_some_and(|cell| cell.ending == Some(Ending::Kill)) {
-            return self.commit_killed(shared, job, Some(behavior));
+            return self.commit_killed(shared, std::mem::take(job), Some(behavior));
         }
         match Plan::read(behavior.output(), job.input.count) {
             Err(crash) => {
                 self.retire(local, Some(behavior));
-                self.fail_turn(shared, job, &crash);
+                self.fail_turn(shared, std::mem::take(job), &crash);
             }
             Ok(plan) => self.apply_turn(shared, job, behavior, &plan),
         }
     }
 
-    fn apply_turn(&mut self, shared: &Shared, job: Job, behavior: Box<dyn Behavior>, plan: &Plan) {
+    fn apply_turn(&mut self, shared: &Shared, job: &mut Job, behavior: Box<dyn Behavior>, plan: &Plan) {
         let local = job.local;
         let answered = self.apply_effects(shared, local, behavior.output());
         let consumed_end = job.input.offset_after(plan.consumed);
         let mut handled = job.messages;
         if plan.consumed < job.input.count {
-            handled = self.requeue_rest(&job, consumed_end);
+            handled = self.requeue_rest(job, consumed_end);
         }
         self.counters.handled += u64::from(handled);
         if answered != job.asks || self.has_open_asks(local) {
@@ -227,7 +235,7 @@ impl Shard {
         let rest = job.input.count - plan.consumed;
         cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
-        cell.mailbox.put_back(job.input, consumed_end, rest, &mut self.pool);
+        cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && cell.ending.is_none() {
             cell.ending = Some(Ending::Stop);
         }

@@ -262,7 +262,7 @@ impl Drop for World {
         }
         self.check();
         let audit = self.system.audit();
-        assert_eq!((audit.live, audit.queued, audit.in_hand), (0, 0, 0), "{audit:?}");
+        assert_eq!((audit.live, audit.census.queued, audit.census.in_hand), (0, 0, 0), "{audit:?}");
         assert!(!self.system.is_busy(), "something is left to do");
         assert!(self.system.shared().names.is_empty(), "a name was left behind");
         self.port.events();
