@@ -330,8 +330,12 @@ impl ActorSystem {
     /// The conservation law as it stands; exact when the system is quiet.
     #[must_use]
     pub fn audit(&self) -> Audit {
-        let mut audit =
-            Audit { counters: Counters::default(), census: Census::default(), late_replies: 0, live: self.shared.live() };
+        let mut audit = Audit {
+            counters: Counters::default(),
+            census: Census::default(),
+            late_replies: 0,
+            live: self.shared.live(),
+        };
         for handle in &self.shards {
             let shard = handle.state.lock();
             audit.counters.add(shard.counters());

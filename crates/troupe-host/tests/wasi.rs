@@ -28,9 +28,7 @@ const WAIT_LONG: u8 = 6;
 const WAIT_SHORT: u8 = 7;
 
 /// A guest of the imports above, chosen by the first byte of its turn.
-fn guest() -> Vec<u8> {
-    wat::parse_str(
-        r#"(component
+const GUEST: &str = r#"(component
         (import "wasi:io/poll@0.2.0" (instance $poll
             (export "pollable" (type $p (sub resource)))
             (export "[method]pollable.block" (func (param "self" (borrow $p))))))
@@ -103,9 +101,10 @@ fn guest() -> Vec<u8> {
             (export "stderr" (func $err)) (export "write" (func $write)))
         (core instance $i (instantiate $main (with "m" (instance $mem)) (with "h" (instance $host))))
         (func (export "handle") (param "turn" (list u8)) (result (list u8))
-            (canon lift (core func $i "handle") (memory $mem "memory") (realloc (func $mem "realloc")))))"#,
-    )
-    .unwrap()
+            (canon lift (core func $i "handle") (memory $mem "memory") (realloc (func $mem "realloc")))))"#;
+
+fn guest() -> Vec<u8> {
+    wat::parse_str(GUEST).unwrap()
 }
 
 #[test]

@@ -32,9 +32,11 @@ pub fn json(event: &Event) -> Vec<u8> {
     let value = match event {
         Event::Started(subject) => about("actor:started", subject, &Value::Null),
         Event::Crashed(subject, crash) => crashed(subject, crash),
-        Event::Restarting { subject, reason: why, attempt, delay_ms } => {
-            about("actor:restarting", subject, &json!({ "reason": reason(why), "attempt": attempt, "delayMs": delay_ms }))
-        }
+        Event::Restarting { subject, reason: why, attempt, delay_ms } => about(
+            "actor:restarting",
+            subject,
+            &json!({ "reason": reason(why), "attempt": attempt, "delayMs": delay_ms }),
+        ),
         Event::Restarted(subject, why) => about("actor:restarted", subject, &json!({ "reason": reason(why) })),
         Event::Stopped(subject, why) => about("actor:stopped", subject, &json!({ "reason": reason(why) })),
         Event::Failed(subject, why) => about("actor:failed", subject, &json!({ "reason": reason(why) })),

@@ -61,13 +61,9 @@ fn add(
     let data = Box::into_raw(Box::new(bound)).cast::<c_void>();
     // SAFETY: all handles belong to `env`; `data` is freed by the finalizer, which Node runs after
     // the last call of the function.
-    check(unsafe {
-        sys::napi_create_function(env, name.as_ptr(), -1, Some(callback), data, &raw mut function)
-    })?;
+    check(unsafe { sys::napi_create_function(env, name.as_ptr(), -1, Some(callback), data, &raw mut function) })?;
     // SAFETY: as above.
-    check(unsafe {
-        sys::napi_add_finalizer(env, function, data, Some(finalize), ptr::null_mut(), ptr::null_mut())
-    })?;
+    check(unsafe { sys::napi_add_finalizer(env, function, data, Some(finalize), ptr::null_mut(), ptr::null_mut()) })?;
     // SAFETY: as above.
     check(unsafe { sys::napi_set_named_property(env, object, name.as_ptr(), function) })
 }
@@ -134,14 +130,7 @@ unsafe extern "C" fn call_take_large(env: sys::napi_env, info: sys::napi_callbac
             if !bytes.is_empty() {
                 ptr::copy_nonoverlapping(bytes.as_ptr(), place.cast::<u8>(), bytes.len());
             }
-            sys::napi_create_typedarray(
-                env,
-                sys::TypedarrayType::uint8_array,
-                bytes.len(),
-                buffer,
-                0,
-                &raw mut array,
-            );
+            sys::napi_create_typedarray(env, sys::TypedarrayType::uint8_array, bytes.len(), buffer, 0, &raw mut array);
         }
     }
     array

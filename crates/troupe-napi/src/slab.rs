@@ -2,8 +2,8 @@
 
 #![allow(unsafe_code, reason = "the memory belongs to a SharedArrayBuffer, which only a pointer reaches")]
 
-use napi::{Env, bindgen_prelude::Unknown, sys};
 use napi::bindgen_prelude::JsValue;
+use napi::{Env, bindgen_prelude::Unknown, sys};
 
 use crate::error::{Failure, number};
 

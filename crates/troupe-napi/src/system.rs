@@ -88,7 +88,8 @@ impl Core {
             pooled_slots: options.pool_memory as usize,
             trap_backtrace: options.trap_backtrace,
         };
-        let host = Host::new(config, Arc::new(HostReports(Arc::clone(&port)))).map_err(|error| Failure::from(&error))?;
+        let host =
+            Host::new(config, Arc::new(HostReports(Arc::clone(&port)))).map_err(|error| Failure::from(&error))?;
         let config = SystemConfig {
             shards: options.threads,
             spare_threads: options.spare_threads as usize,
@@ -239,7 +240,8 @@ impl NativeSystem {
     pub fn hot(&self, env: Env) -> Result<Unknown<'static>> {
         let object = hot::object(env, &self.core)?;
         // SAFETY: `object` is a live handle of `env`, returned to JavaScript in this very call.
-        let value = unsafe { <Unknown<'static> as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env.raw(), object) };
+        let value =
+            unsafe { <Unknown<'static> as napi::bindgen_prelude::FromNapiValue>::from_napi_value(env.raw(), object) };
         value.map_err(|error| Failure::new(number::INTERNAL, error.reason.clone()).into())
     }
 
