@@ -6,6 +6,7 @@ import { bytes, textOf } from './helpers/bytes.js';
 import { FakeNative } from './helpers/fake-native.js';
 
 const target: Target = {
+  open: 0,
   index: 3,
   tagLo: 4,
   tagHi: 5,

@@ -9,6 +9,8 @@ import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { row } from '../benches/node/lib/stats.mjs';
+import { bootstrap } from './bootstrap.mjs';
+import { ensureRelease } from './lib/native.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const CHILD = fileURLToPath(new URL('../benches/peers/child.mjs', import.meta.url));
@@ -102,6 +104,8 @@ async function main() {
   note(
     `${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`,
   );
+  await bootstrap();
+  if (!values.quick && process.env.NAPI_RS_NATIVE_LIBRARY_PATH === undefined) await ensureRelease();
   const rows = toRows(await runAll(repeats, values.quick ? QUICK : FULL, note));
   if (values.json) console.log(JSON.stringify(rows, null, 2));
   else printTable(rows);

@@ -11,6 +11,8 @@ import { parseArgs } from 'node:util';
 import { compareWith } from '../benches/node/lib/against.mjs';
 import { formatRow, HEADING, meets } from '../benches/node/lib/print.mjs';
 import { allSuites, runSuite } from '../benches/node/lib/runner.mjs';
+import { bootstrap } from './bootstrap.mjs';
+import { ensureRelease } from './lib/native.mjs';
 
 const ROOT = fileURLToPath(new URL('../', import.meta.url));
 const BUDGETS = JSON.parse(readFileSync(new URL('../benches/budgets.json', import.meta.url), 'utf8'));
@@ -96,6 +98,9 @@ async function main() {
   console.log(
     `${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`,
   );
+  await bootstrap();
+  // Numbers are those of the published build; a quick run only shows that everything runs.
+  if (!settings.quick && process.env.NAPI_RS_NATIVE_LIBRARY_PATH === undefined) await ensureRelease();
   if (settings.quick) console.log('quick run: sizes are cut down, the numbers say nothing about speed');
   const { rows, failures } =
     settings.against === undefined ? await measure(settings) : await compareWith(settings.against, ROOT, settings);

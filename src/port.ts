@@ -1,8 +1,8 @@
 /**
  * One environment's side of the bridge: records go out through a shared buffer, in one crossing per
  * turn, and completions come back through two others. Requests to idle actors may be answered on
- * the spot, but only while nothing of this environment is under way: that keeps the order of what
- * one caller sends (`ORD-1`).
+ * the spot, but only while nothing of this environment is on its way to the same actor or from it:
+ * that keeps the order of what one caller sends (`ORD-1`) and of what it is answered (`ORD-3`).
  */
 import { COMPLETION_BYTES, Completions, SharedBuffer } from './completions.js';
 import { ERROR_CODES } from './error-codes.js';
@@ -17,6 +17,8 @@ export interface Target extends Waiter {
   readonly index: number;
   readonly tagLo: number;
   readonly tagHi: number;
+  /** Requests and sends to it that wait. */
+  open: number;
   /** The value of a reply; throws when it cannot be read. */
   reply(bytes: Uint8Array, start: number, end: number): unknown;
   /** The error of a failed ask or send. */
@@ -56,6 +58,11 @@ const PROBE_EVERY = 64;
  * in one turn while this thread makes more. So many are run here before the rest of a burst goes there.
  */
 const MAX_STREAK = 8;
+/**
+ * With more requests than this under way a worker serves them faster, in batches; with fewer, an
+ * idle actor is not made to wait for the thread that another one keeps busy.
+ */
+const MAX_OPEN = 16;
 
 const TICK = Promise.resolve();
 const decoder = new TextDecoder();
@@ -143,7 +150,8 @@ export class Port {
   /** Sends a request and waits for the reply. */
   ask(target: Target, payload: Uint8Array, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
     if (
-      this.#open === 0 &&
+      this.#open <= MAX_OPEN &&
+      target.open === 0 &&
       this.#used === 0 &&
       this.#inline &&
       this.#streak < MAX_STREAK &&
@@ -270,7 +278,10 @@ export class Port {
     slot.kind = kind;
     slot.timeoutMs = timeoutMs;
     slot.holds = holds;
-    if (kind !== 0) this.#open += 1;
+    if (kind !== 0) {
+      this.#open += 1;
+      (waiter as Target).open += 1;
+    }
     if (holds) {
       this.#holding += 1;
       if (!this.keepAlive.held) this.keepAlive.hold();
@@ -279,7 +290,10 @@ export class Port {
   }
 
   #leave(slot: Slot): void {
-    if (slot.kind !== 0) this.#open -= 1;
+    if (slot.kind !== 0) {
+      this.#open -= 1;
+      (slot.waiter as Target).open -= 1;
+    }
     if (slot.holds) this.#holding -= 1;
     slot.release?.();
   }

@@ -34,6 +34,7 @@ export class RefCore implements Target {
   readonly index: number;
   readonly tagLo: number;
   readonly tagHi: number;
+  open = 0;
   readonly idLo: number;
   readonly idHi: number;
   readonly codec: Codec<unknown, unknown> | undefined;

@@ -2,6 +2,7 @@
 import { copyFileSync, existsSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { addonFile, cargoLibraryFile, cargoTargetDir, inRoot, platformName } from './paths.mjs';
+import { Step } from './report.mjs';
 import { run, ToolError } from './run.mjs';
 import { dropStamp, hashOf, readStamp, writeStamp } from './stamp.mjs';
 
@@ -108,5 +109,18 @@ function install(from, to) {
   } catch (error) {
     rmSync(fresh, { force: true });
     throw new ToolError(`${to} cannot be replaced (${error.code}); does a running Node use it?`);
+  }
+}
+
+/** Makes the addon the published one: what benchmarks run. The first build takes some minutes. */
+export async function ensureRelease() {
+  if (nativeIsCurrent('release')) return;
+  const step = new Step('Native build, release (the first one compiles wasmtime: some minutes)');
+  try {
+    await buildNative('release', step);
+    step.done();
+  } catch (error) {
+    step.failed();
+    throw error;
   }
 }

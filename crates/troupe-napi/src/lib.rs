@@ -4,6 +4,7 @@
 //! [`system`] is the class that TypeScript holds; [`port`] is one environment's side of the shared
 //! buffers; [`hot`] are the few functions of the hot path, which bypass napi-rs's argument
 //! conversion. Every export catches unwinding: a panic that reached napi-rs would end the process.
+#![cfg_attr(test, allow(dead_code, reason = "napi registers exports only outside of tests"))]
 
 mod convert;
 mod error;
