@@ -57,7 +57,7 @@ pub(crate) struct ComponentActor {
     /// The turn of a call that may leave this thread: it has to outlive the caller's borrow.
     pub(crate) turn: Vec<u8>,
     pub(crate) plan: Arc<Plan>,
-    /// Where the last result began: about what the next turn touches. Never read.
+    /// Where the first result began: about what turns touch. Never read.
     memory: *const u8,
 }
 
@@ -130,7 +130,9 @@ impl Behavior for ComponentActor {
         match result {
             Ok(output) => {
                 self.output = output;
-                self.memory = self.output().as_ptr();
+                if self.memory.is_null() {
+                    self.memory = self.output().as_ptr();
+                }
                 self.settle();
                 Ok(())
             }
