@@ -5,7 +5,16 @@ import { ASK, Port, type Target, TELL } from '../src/port.js';
 import { bytes, textOf } from './helpers/bytes.js';
 import { FakeNative } from './helpers/fake-native.js';
 
-const target: Target = {
+/** One actor of each port: what is under way to it is counted there. */
+const targets = new WeakMap<Port, Target>();
+
+function targetOf(port: Port): Target {
+  const known = targets.get(port) ?? newTarget();
+  targets.set(port, known);
+  return known;
+}
+
+const newTarget = (): Target => ({
   open: 0,
   index: 3,
   tagLo: 4,
@@ -16,7 +25,7 @@ const target: Target = {
     if (status === 0) slot.resolve(buffer.slice(start, end));
     else slot.reject(this.failure(status, {}, slot.kind, slot.timeoutMs));
   },
-};
+});
 
 function portOn(native: FakeNative, inline = false): Port {
   const onFault = (error: unknown) => {
@@ -27,12 +36,12 @@ function portOn(native: FakeNative, inline = false): Port {
 
 const echo = () => new FakeNative((record, native) => native.complete(record.slot, 0, record.payload));
 const ask = (port: Port, payload: Uint8Array, signal?: AbortSignal) =>
-  port.ask(target, payload, 1000, signal) as Promise<Uint8Array>;
+  port.ask(targetOf(port), payload, 1000, signal) as Promise<Uint8Array>;
 
 test('all messages of a turn cross together, in order', async t => {
   const native = new FakeNative();
   const port = portOn(native);
-  for (const word of ['a', 'bb', '', 'dddddddddd']) port.submit(target, TELL, bytes(word), 0, 0);
+  for (const word of ['a', 'bb', '', 'dddddddddd']) port.submit(targetOf(port), TELL, bytes(word), 0, 0);
   t.is(native.flushes.length, 0);
   await null;
   t.is(native.flushes.length, 1);
@@ -49,16 +58,16 @@ test('all messages of a turn cross together, in order', async t => {
 test('the buffer is handed over early when it is full of records, or of bytes', t => {
   const native = new FakeNative();
   const port = portOn(native);
-  for (let count = 0; count < 1024; count += 1) port.submit(target, TELL, bytes('x'), 0, 0);
+  for (let count = 0; count < 1024; count += 1) port.submit(targetOf(port), TELL, bytes('x'), 0, 0);
   t.is(native.flushes.length, 1);
-  for (let count = 0; count < 4; count += 1) port.submit(target, TELL, new Uint8Array(16_384), 0, 0);
+  for (let count = 0; count < 4; count += 1) port.submit(targetOf(port), TELL, new Uint8Array(16_384), 0, 0);
   t.is(native.flushes.length, 2);
 });
 
 test('a message may be changed after it was sent', async t => {
   const native = new FakeNative();
   const message = bytes('before');
-  portOn(native).submit(target, TELL, message, 0, 0);
+  portOn(native).submit(newTarget(), TELL, message, 0, 0);
   message.fill(0);
   await null;
   t.is(textOf(native.records[0]?.payload ?? new Uint8Array()), 'before');
@@ -67,9 +76,9 @@ test('a message may be changed after it was sent', async t => {
 test('a large payload crosses by itself, behind what was sent before it', async t => {
   const native = new FakeNative();
   const port = portOn(native);
-  port.submit(target, TELL, bytes('small'), 0, 0);
-  port.submit(target, TELL, new Uint8Array(64 * 1024 + 1), 0, 0);
-  port.submit(target, TELL, bytes('after'), 0, 0);
+  port.submit(targetOf(port), TELL, bytes('small'), 0, 0);
+  port.submit(targetOf(port), TELL, new Uint8Array(64 * 1024 + 1), 0, 0);
+  port.submit(targetOf(port), TELL, bytes('after'), 0, 0);
   await null;
   t.deepEqual(
     native.records.map(({ payload }) => payload.length),
@@ -126,7 +135,7 @@ test('nothing runs inline while anything of this environment is under way', asyn
     return bytes('inline');
   };
   const port = portOn(native, true);
-  port.submit(target, TELL, bytes('first'), 0, 0);
+  port.submit(targetOf(port), TELL, bytes('first'), 0, 0);
   t.is(textOf(await ask(port, bytes('second'))), 'second');
   t.is(ran, 0);
   const open = ask(port, bytes('a'));
@@ -210,7 +219,7 @@ test('closing rejects what still waits, and nothing crosses any more', async t =
 
 test('a call that cannot start rejects and leaves no wait behind', async t => {
   const port = portOn(new FakeNative());
-  const failing = port.call(target, () => {
+  const failing = port.call(newTarget(), () => {
     throw new Error('no');
   });
   await t.throwsAsync(failing, { message: 'no' });

@@ -15,8 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
-use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use wasmtime::Engine;
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use crate::compile::hex;
 
