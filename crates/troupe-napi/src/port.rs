@@ -163,13 +163,23 @@ impl EnvPort {
     pub fn complete(&self, slot: u32, status: u32, aux: u32, payload: &[u8]) {
         let mut state = self.state.lock();
         state.push(slot, status, aux, payload);
-        state.ring();
-        drop(state);
+        self.announce(&mut state);
+    }
+
+    /// Says that something waits. Under the lock, so that whoever stops lingering either sees it or is
+    /// rung for: between the two JavaScript would sleep on a full buffer.
+    fn announce(&self, state: &mut State) {
         self.waiting.store(true, Ordering::Release);
+        state.ring();
     }
 }
 
 impl State {
+    /// The buffer that completions go to.
+    fn buffer(&self) -> Option<&Slab> {
+        self.buffers.as_ref()?.get(self.current)
+    }
+
     /// Queues one completion, whatever its size.
     fn push(&mut self, slot: u32, status: u32, aux: u32, payload: &[u8]) {
         if payload.len() > LARGE_BYTES {
@@ -186,15 +196,13 @@ impl State {
         let padded = payload.len().next_multiple_of(8);
         let needed = COMPLETION_BYTES + padded;
         if self.overflow.is_empty()
-            && let Some([a, b]) = &self.buffers
+            && let Some(buffer) = self.buffer()
+            && self.used + needed <= buffer.len()
         {
-            let buffer = if self.current == 0 { a } else { b };
-            if self.used + needed <= buffer.len() {
-                buffer.write(self.used, header);
-                buffer.write(self.used + COMPLETION_BYTES, payload);
-                self.used += needed;
-                return;
-            }
+            buffer.write(self.used, header);
+            buffer.write(self.used + COMPLETION_BYTES, payload);
+            self.used += needed;
+            return;
         }
         self.overflow.extend_from_slice(header);
         self.overflow.extend_from_slice(payload);
@@ -207,8 +215,7 @@ impl State {
         if completions.len() > LARGE_BYTES || !self.overflow.is_empty() {
             return false;
         }
-        let Some([a, b]) = &self.buffers else { return false };
-        let buffer = if self.current == 0 { a } else { b };
+        let Some(buffer) = self.buffer() else { return false };
         let written = buffer.write(self.used, completions);
         if written {
             self.used += completions.len();
@@ -218,8 +225,7 @@ impl State {
 
     /// Moves whole completions from the overflow into the current buffer.
     fn refill(&mut self) {
-        let Some([a, b]) = &self.buffers else { return };
-        let buffer = if self.current == 0 { a } else { b };
+        let Some(buffer) = self.buffer() else { return };
         let mut end = 0;
         while let Some((_, _, _, payload)) = read(&self.overflow, end) {
             let next = end + COMPLETION_BYTES + payload;
@@ -280,9 +286,7 @@ impl Port for EnvPort {
                 at = start + padded;
             }
         }
-        state.ring();
-        drop(state);
-        self.waiting.store(true, Ordering::Release);
+        self.announce(&mut state);
     }
 
     fn fail(&self, slot: u32, error: AskError, actor: &str, crash: &Crash) {
