@@ -157,6 +157,7 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         user: Vec::new(),
         lazy: false,
         inline: false,
+        faults: None,
     };
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address
 }

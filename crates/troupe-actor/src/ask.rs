@@ -251,6 +251,13 @@ impl AskTable {
         if self.timed == 0 { None } else { Some(self.earliest) }
     }
 
+    /// The earliest deadline of an open ask. Walks the whole table.
+    #[must_use]
+    pub fn first_deadline(&self) -> Option<u64> {
+        let open = self.entries.iter().filter(|ask| ask.used && !matches!(ask.state, AskState::Settled(_)));
+        open.map(|ask| ask.deadline).filter(|deadline| *deadline != u64::MAX).min()
+    }
+
     /// The first entry in the bucket of a millisecond.
     fn head(&self, ms: u64) -> u32 {
         self.buckets.get(ms as usize % BUCKETS).copied().unwrap_or(NIL)

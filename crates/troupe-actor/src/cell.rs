@@ -27,6 +27,8 @@ pub struct Cell {
     pub backlog: bool,
     /// One message a turn: after a slow turn, or because its behavior asks for it (`TURN-5`).
     pub single: bool,
+    /// A test injects faults into its turns.
+    pub faulty: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
     /// The running turn: which slot, which number; for kill.
@@ -144,6 +146,7 @@ impl Cell {
             running: false,
             backlog: false,
             single: false,
+            faulty: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -169,6 +172,7 @@ impl Cell {
         self.since = now;
         self.mailbox = Mailbox::new(spec.mailbox.overflow == Overflow::DropOldest);
         self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
+        self.faulty = spec.faults.is_some();
         self.spec = Some(spec);
         if args.name.is_some() || args.user.is_some() {
             let rare = self.rare_mut();

@@ -15,6 +15,7 @@ use crate::gate::Gate;
 use crate::id::{ActorId, Address};
 use crate::interrupt::TurnSlot;
 use crate::port::{Port, write_completion};
+use crate::quiet::Quiet;
 use crate::registry::Registry;
 use crate::shard::Outbox;
 
@@ -24,6 +25,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Names.
     pub names: Registry,
+    /// Who waits until nothing is left to do.
+    pub quiet: Quiet,
     gates: Vec<Arc<Gate>>,
     ports: RwLock<Vec<Option<Arc<dyn Port>>>>,
     slots: RwLock<Vec<Option<Arc<TurnSlot>>>>,
@@ -44,6 +47,7 @@ impl Shared {
         Self {
             clock,
             names: Registry::default(),
+            quiet: Quiet::default(),
             gates,
             ports: RwLock::new(Vec::new()),
             slots: RwLock::new(Vec::new()),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::behavior::BehaviorFactory;
+use crate::fault::Faults;
 use crate::id::Address;
 use crate::supervision::spec::RestartSpec;
 
@@ -50,6 +51,8 @@ pub struct ActorSpec {
     pub lazy: bool,
     /// Idle turns may run on a port's own thread.
     pub inline: bool,
+    /// What is to go wrong, in a test.
+    pub faults: Option<Box<Faults>>,
 }
 
 /// What one spawn adds to its [`ActorSpec`].

@@ -1,5 +1,7 @@
 //! A system: its shards, its workers, and what can be asked of it from outside.
 
+mod quiet;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
@@ -169,7 +171,7 @@ impl ActorSystem {
         if let Some(name) = &args.name {
             check_name(name).map_err(|why| SpawnError::NameInvalid { name: name.to_string(), why })?;
         }
-        let inline = !spec.lazy && spec.factory.creates_inline();
+        let inline = !spec.lazy && spec.faults.is_none() && spec.factory.creates_inline();
         let behavior = if inline { Some(spec.factory.create()?) } else { None };
         let next = self.next_shard.fetch_add(1, Ordering::Relaxed) as usize % self.shards.len();
         let Some(handle) = self.shards.get(next) else { return Err(SpawnError::Full) };
@@ -217,7 +219,7 @@ impl ActorSystem {
         let Some(parsed) = record::read(record, 0) else { return Inline::Declined };
         let Some(handle) = self.shard_of(parsed.target) else { return Inline::Declined };
         // What this port sent before must be in its mailbox first (`ORD-1`).
-        if handle.gate.is_filled() {
+        if handle.gate.is_filled() || self.shared.quiet.is_held() {
             return Inline::Declined;
         }
         OWN.with(|own| {

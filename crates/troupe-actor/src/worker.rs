@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use crate::gate::Gate;
 use crate::interrupt::{self, TurnSlot};
+use crate::quiet::tell_if_quiet;
 use crate::shard::{Job, Outbox, Shard};
 use crate::shared::Shared;
 use crate::ticker::Ticker;
@@ -227,7 +228,8 @@ impl Workers {
         let bytes = handle.drain_inbox(&mut shard, shared, &mut own.scratch);
         shard.run_timers(shared);
         let mut turns = 0;
-        while turns < TURNS_PER_ROUND {
+        let most = if shared.quiet.is_held() { 0 } else { TURNS_PER_ROUND };
+        while turns < most {
             own.number += 1;
             if !shard.next_job(shared, own.slot_index, own.number, &mut own.job) {
                 break;
@@ -241,7 +243,7 @@ impl Workers {
                 break;
             }
         }
-        let idle = !shard.has_work();
+        let idle = most == 0 || !shard.has_work();
         if idle {
             shard.flush(shared);
         }
@@ -266,17 +268,23 @@ impl Workers {
 
     fn sleep(&self, handle: &ShardHandle, driver: u64) {
         let shared = &*self.shared;
+        if shared.quiet.is_wanted() {
+            tell_if_quiet(shared, &self.shards);
+        }
         let due = handle.state.lock().next_due();
         let now = shared.clock.now_ms();
         if due.is_some_and(|due| due <= now) {
             return;
         }
-        let limit = due.map(|due| Duration::from_millis(due - now));
+        // A manual clock moves by hand, and whoever moves it rings.
+        let limit = due.filter(|_| !shared.clock.is_manual()).map(|due| Duration::from_millis(due - now));
         self.ticker.leave();
         handle.gate.sleep(driver, limit, || {
             self.is_closed()
                 || handle.driver.load(Ordering::SeqCst) != driver
-                || handle.state.try_lock().is_none_or(|shard| shard.has_work() || shard.next_due() != due)
+                || due.is_some_and(|due| due <= shared.clock.now_ms())
+                || (!shared.quiet.is_held()
+                    && handle.state.try_lock().is_none_or(|shard| shard.has_work() || shard.next_due() != due))
         });
         self.ticker.enter();
     }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
+use troupe_actor::clock::Clock;
+use troupe_actor::fault::Faults;
 use troupe_actor::id::Address;
 use troupe_actor::spec::{MailboxSpec, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
@@ -27,6 +29,7 @@ pub struct NativeSystemOptions {
     pub inline: bool,
     pub pool_memory: u32,
     pub trap_backtrace: bool,
+    pub manual_clock: bool,
 }
 
 #[napi(object)]
@@ -65,6 +68,8 @@ pub struct NativeSpawnOptions {
     pub start: u32,
     pub peers: Vec<NativePeer>,
     pub user: Uint8Array,
+    pub fail_starts: Vec<u32>,
+    pub trap_on: Vec<u32>,
 }
 
 /// Milliseconds; `Infinity`, and its stand-in of 32 bits, are `None`.
@@ -72,7 +77,21 @@ fn duration(ms: f64) -> Option<Duration> {
     (ms.is_finite() && ms < f64::from(FOREVER)).then(|| Duration::from_micros((ms * 1_000.0) as u64))
 }
 
+impl NativeSystemOptions {
+    pub fn clock(&self) -> Clock {
+        if self.manual_clock { Clock::manual() } else { Clock::monotonic() }
+    }
+}
+
 impl NativeSpawnOptions {
+    pub fn faults(&self) -> Option<Box<Faults>> {
+        let faults = Faults {
+            fail_starts: self.fail_starts.clone(),
+            trap_on: self.trap_on.iter().copied().map(u64::from).collect(),
+        };
+        (faults != Faults::default()).then(|| Box::new(faults))
+    }
+
     pub fn restart_spec(&self) -> RestartSpec {
         RestartSpec {
             restart: match self.restart {

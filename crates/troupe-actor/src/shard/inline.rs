@@ -16,6 +16,7 @@ impl Shard {
         cell.is_some_and(|cell| {
             cell.tag == target.tag
                 && cell.is_idle()
+                && !cell.faulty
                 && cell.spec.as_deref().is_some_and(|spec| spec.inline)
                 && cell.behavior.as_deref().is_some_and(|behavior| behavior.runs_inline())
         })

@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use crate::behavior::{Behavior, InlineTurn, SuspendedTurn};
+use crate::frame::{self, Frames, kind};
 use crate::interrupt::TurnSlot;
 use crate::mailbox::TurnInput;
 use crate::reason::{Crash, ReasonTag, StartError};
@@ -19,6 +20,8 @@ pub enum Work {
     Stop,
     /// Finish a turn that left a port's thread half-way.
     Resume(Box<dyn SuspendedTurn>),
+    /// Crash as a test wants it, in place of the turn.
+    Fail(Box<Crash>),
 }
 
 /// How it went.
@@ -102,6 +105,7 @@ impl Job {
             Work::Start(spec, config) => self.start(&spec, &config),
             Work::Stop => self.stop(),
             Work::Resume(suspended) => self.resume(suspended),
+            Work::Fail(crash) => Outcome::Crashed(crash),
         };
         slot.end();
         self.slow = slot.was_slow(number);
@@ -142,6 +146,9 @@ impl Job {
     }
 
     fn start(&mut self, spec: &ActorSpec, config: &[u8]) -> Outcome {
+        if let Some(error) = injected(spec, config) {
+            return Outcome::StartFailed(Box::new(error));
+        }
         let made = catch_unwind(AssertUnwindSafe(|| {
             let mut behavior = spec.factory.create()?;
             if let Err(error) = behavior.start(config) {
@@ -180,6 +187,13 @@ impl Job {
             Err(panic) => crashed(host_panic(&*panic)),
         }
     }
+}
+
+/// The failure that a test wants of this start, whose number the configuration says.
+pub(super) fn injected(spec: &ActorSpec, config: &[u8]) -> Option<StartError> {
+    let faults = spec.faults.as_deref()?;
+    let frame = Frames::new(config).find(|frame| frame.kind == kind::INCARNATION)?;
+    faults.of_start(frame::word(frame.payload, 0)?)
 }
 
 /// Boxed, because a job is moved several times a turn and hardly ever crashes.

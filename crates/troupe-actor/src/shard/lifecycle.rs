@@ -48,7 +48,7 @@ impl Shard {
     /// ahead is there sooner than a worker could be. False when a worker has to do it.
     fn restart_here(&mut self, shared: &Shared, local: u32) -> bool {
         let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.clone()) else { return false };
-        if !spec.factory.creates_inline() {
+        if spec.faults.is_some() || !spec.factory.creates_inline() {
             return false;
         }
         // A failure is the worker's to meet again: here it could fail for ever in one go.

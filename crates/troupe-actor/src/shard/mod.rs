@@ -15,6 +15,7 @@ mod inline;
 mod job;
 mod lifecycle;
 mod overflow;
+mod quiet;
 mod turn;
 
 use std::cmp::Reverse;

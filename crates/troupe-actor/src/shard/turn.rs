@@ -4,7 +4,7 @@ use super::effects::Plan;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
-use crate::cell::Ending;
+use crate::cell::{Cell, Ending};
 use crate::frame::{self, Frames};
 use crate::mailbox::{TurnInput, Verdict};
 use crate::reason::Crash;
@@ -53,6 +53,16 @@ fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) 
         }
     }
     Verdict::Skip
+}
+
+/// Makes the turn crash, if a test wants one of its messages to.
+#[cold]
+fn inject(cell: &Cell, job: &mut Job) {
+    let Some(faults) = cell.spec.as_deref().and_then(|spec| spec.faults.as_deref()) else { return };
+    let failed = cell.rare.as_deref().map_or(0, |rare| rare.counters.failed);
+    if let Some(crash) = faults.of_turn(cell.handled + failed, job.messages) {
+        job.work = Work::Fail(Box::new(crash));
+    }
 }
 
 impl Shard {
@@ -125,6 +135,9 @@ impl Shard {
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         job.behavior = cell.behavior.take();
+        if cell.faulty {
+            inject(cell, job);
+        }
         cell.running = true;
         cell.turn = turn;
         cell.in_hand = job.messages;

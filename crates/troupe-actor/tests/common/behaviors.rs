@@ -323,5 +323,6 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         user: Vec::new(),
         lazy: false,
         inline: true,
+        faults: None,
     }
 }

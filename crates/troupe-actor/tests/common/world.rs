@@ -63,6 +63,21 @@ impl World {
         Self::around(ActorSystem::new(&config, ticker()).unwrap(), Arc::default(), true)
     }
 
+    /// Real workers, virtual time.
+    pub fn paced(shards: u32) -> Self {
+        let now = Arc::new(AtomicU64::new(0));
+        let clock = Clock::Manual(Arc::clone(&now));
+        let config = SystemConfig { shards, spare_threads: 2, dead_letters: 100, seed: 7, clock };
+        Self::around(ActorSystem::new(&config, ticker()).unwrap(), now, true)
+    }
+
+    /// Waits until nothing is left to do at this time; with threads.
+    pub fn wait_for_quiet(&self) {
+        let slot = self.slot();
+        self.system.when_quiet(self.waiter(slot));
+        self.port.wait_for(slot);
+    }
+
     fn around(system: ActorSystem, now: Arc<AtomicU64>, threaded: bool) -> Self {
         let port = Arc::new(TestPort::default());
         let index = system.attach(Arc::clone(&port) as Arc<dyn Port>);
@@ -248,6 +263,7 @@ impl Drop for World {
         }
         let slot = self.slot();
         self.system.shutdown(if self.threaded { 5_000 } else { 0 }, self.waiter(slot));
+        self.system.advance(if self.threaded { 5_001 } else { 0 });
         if self.threaded {
             self.port.wait_for(slot);
         } else {

@@ -6,5 +6,6 @@
 mod common;
 
 mod handover;
+mod quiet;
 mod races;
 mod traffic;
