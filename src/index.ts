@@ -41,6 +41,7 @@ export type {
   LogEvent,
   TroupeEvents,
 } from './events.js';
+export type { Faults } from './faults.js';
 export type { KeepAliveMode } from './keep-alive.js';
 export type { Logger } from './logger.js';
 export type {

@@ -22,6 +22,8 @@ export interface NativeSystemOptions {
   readonly inline: boolean;
   readonly poolMemory: number;
   readonly trapBacktrace: boolean;
+  /** Time stands still until {@link NativeSystem.advance} moves it. */
+  readonly manualClock: boolean;
 }
 
 /** An address that an actor is given for a name. */
@@ -60,6 +62,9 @@ export interface NativeSpawnOptions {
   readonly start: number;
   readonly peers: readonly NativePeer[];
   readonly user: Uint8Array;
+  /** Start attempts that fail, and messages that trap, in a test. */
+  readonly failStarts: readonly number[];
+  readonly trapOn: readonly number[];
 }
 
 /** Why an actor ended. */
@@ -194,6 +199,18 @@ export interface NativeSystem {
   busy(): boolean;
   shutdown(deadlineMs: number, slot: number): void;
   close(): void;
+  /** Milliseconds since the system began, by its clock. */
+  now(): number;
+  /** Moves a manual clock on; `false` for a system that lives by the machine's. */
+  advance(ms: number): boolean;
+  /** When something next falls due, by the system's clock. */
+  nextMoment(): number | null;
+  /** Lets no turn begin until it is called with `false`. */
+  hold(on: boolean): void;
+  /** Whether nothing is left to do until the clock moves on. */
+  isQuiet(): boolean;
+  /** Completes the slot once nothing is. */
+  whenQuiet(slot: number): void;
 }
 
 /** What the addon exports. */

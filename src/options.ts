@@ -20,6 +20,7 @@ import {
 } from './check.js';
 import type { Codec } from './codec.js';
 import type { Duration, Size } from './duration.js';
+import { type Faults, faultsShape, faultsTemplate } from './faults.js';
 import type { KeepAliveMode } from './keep-alive.js';
 import { isLogger, type Logger } from './logger.js';
 import { checkName } from './names.js';
@@ -135,6 +136,8 @@ export interface SpawnOptions {
   readonly codec?: Codec<never, unknown> | undefined;
   /** Whether it may answer on the JavaScript thread; default the system's. */
   readonly inline?: boolean | undefined;
+  /** What is to go wrong, in a test; default nothing. */
+  readonly faults?: Faults | undefined;
 }
 
 /** Options of {@link ActorSystem.shutdown}. */
@@ -184,6 +187,7 @@ const spawnShape = shape({
   limits,
   codec: instance('a codec: an object with encode and decode', isCodec),
   inline: flag,
+  faults: faultsShape,
 });
 
 const systemShape = shape({
@@ -238,8 +242,8 @@ export interface SystemSettings {
 const POOL_SLOTS = 100_000;
 const MIN_SPARE_THREADS = 4;
 
-/** Reads the options of a system. */
-export function systemSettings(options: unknown): SystemSettings {
+/** Reads the options of a system, whose clock is moved by hand if `manualClock` says so. */
+export function systemSettings(options: unknown, manualClock = false): SystemSettings {
   const given = systemShape(options ?? {}, 'options');
   const threads = given.threads === undefined || given.threads === 'auto' ? availableParallelism() : given.threads;
   return {
@@ -254,6 +258,7 @@ export function systemSettings(options: unknown): SystemSettings {
       inline: given.inline ?? true,
       poolMemory: POOL_SLOTS,
       trapBacktrace: given.trapBacktrace ?? true,
+      manualClock,
     },
     keepAlive: given.keepAlive ?? 'busy',
     logger: given.logger,
@@ -279,6 +284,7 @@ export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline:
     startTimeoutMs: forever(given.startupTimeout ?? 10_000),
     inline: inline && (given.inline ?? true),
     start: given.start === 'on-first-message' ? 1 : 0,
+    ...faultsTemplate(given.faults),
   };
 }
 

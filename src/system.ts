@@ -62,14 +62,11 @@ export class ActorSystem {
   /** Starts a system. Every option is checked before anything starts. */
   static async create(options?: SystemOptions): Promise<ActorSystem> {
     const settings = systemSettings(options);
-    try {
-      return new ActorSystem(settings, new (native().NativeSystem)(settings.native));
-    } catch (error) {
-      throw rethrown(error);
-    }
+    return new ActorSystem(settings, openNative(settings));
   }
 
-  private constructor(settings: SystemSettings, system: NativeSystem) {
+  /** @internal */
+  protected constructor(settings: SystemSettings, system: NativeSystem) {
     const { name, inline } = settings.native;
     const logger = settings.logger ?? streamLogger(name, () => process.stderr);
     this.#name = name;
@@ -97,6 +94,11 @@ export class ActorSystem {
       },
     });
     this.#spawner = new Spawner(this.#owner, settings);
+  }
+
+  /** @internal This environment's side of the bridge. */
+  protected get port(): Port {
+    return this.#port;
   }
 
   /** Name of the system. */
@@ -252,6 +254,15 @@ export class ActorSystem {
     if (this.#warned) return;
     this.#warned = true;
     this.#log?.warn({ actor: path }, `${path}: a request with the timeout Infinity waits for ever if no reply comes`);
+  }
+}
+
+/** @internal Starts what is below the surface. */
+export function openNative(settings: SystemSettings): NativeSystem {
+  try {
+    return new (native().NativeSystem)(settings.native);
+  } catch (error) {
+    throw rethrown(error);
   }
 }
 

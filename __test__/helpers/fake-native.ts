@@ -169,6 +169,20 @@ export class FakeNative implements NativeSystem {
   }
   listen(): void {}
   shutdown(): void {}
+  now(): number {
+    return 0;
+  }
+  advance(): boolean {
+    return false;
+  }
+  nextMoment(): null {
+    return null;
+  }
+  hold(): void {}
+  isQuiet(): boolean {
+    return true;
+  }
+  whenQuiet(): void {}
   close(): void {}
 }
 

@@ -16,3 +16,4 @@ mod options;
 mod port;
 mod slab;
 mod system;
+mod testing;

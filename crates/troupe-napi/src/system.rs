@@ -14,7 +14,6 @@ use napi::{Env, sys};
 use napi_derive::napi;
 use parking_lot::{Mutex, RwLock};
 use troupe_actor::cell::Waiter;
-use troupe_actor::clock::Clock;
 use troupe_actor::error::SpawnError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
@@ -95,7 +94,7 @@ impl Core {
             spare_threads: options.spare_threads as usize,
             dead_letters: options.dead_letters as usize,
             seed: options.seed as u64,
-            clock: Clock::monotonic(),
+            clock: options.clock(),
         };
         let system = ActorSystem::new(&config, host.ticker())
             .map_err(|error| Failure::new(number::INTERNAL, error.to_string()))?;
@@ -152,7 +151,7 @@ impl Core {
         self.system.spawn(&spec, args, Some(self.waiter(slot)))
     }
 
-    const fn waiter(&self, slot: u32) -> Waiter {
+    pub const fn waiter(&self, slot: u32) -> Waiter {
         Waiter { port: self.port_index, slot }
     }
 
@@ -201,7 +200,7 @@ struct Hook {
 /// A system of actors, as TypeScript holds it.
 #[napi]
 pub struct NativeSystem {
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     hook: Option<*mut c_void>,
 }
 
@@ -283,6 +282,7 @@ impl NativeSystem {
             user: options.user.to_vec(),
             lazy: options.start == 1,
             inline: options.inline && core.inline,
+            faults: options.faults(),
         };
         let mut specs = core.specs.write();
         let place = specs.iter().position(Option::is_none).unwrap_or(specs.len());

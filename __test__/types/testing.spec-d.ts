@@ -1,0 +1,38 @@
+/** What the compiler must accept of the test kit, and what it must refuse. Checked, never run. */
+import { test as nodeTest } from 'node:test';
+import test from 'ava';
+import type { ActorSystem, Component, DeadLetter } from '../../src/index.js';
+import { createTestSystem, type TestSystem } from '../../src/testing/index.js';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<_Claim extends true>(): void {}
+
+declare const component: Component;
+
+test('the context of ava is taken', async t => {
+  const system = await createTestSystem({ test: t, seed: 5, threads: 2 });
+  holds<Equal<typeof system, TestSystem>>();
+  const plain: ActorSystem = system;
+  holds<Equal<typeof system.seed, number>>();
+  holds<Equal<ReturnType<typeof system.clock.advance>, Promise<void>>>();
+  holds<Equal<ReturnType<typeof system.clock.next>, Promise<number | undefined>>>();
+  await system.clock.advance('1s');
+  await system.clock.advance(250);
+  // @ts-expect-error a duration has a unit that is known
+  await system.clock.advance('1 second');
+  // @ts-expect-error the reading is moved by advance only
+  system.clock.now = 5;
+  const ref = await plain.spawn(component, { faults: { failStart: 2, trapOn: [1, 2] } });
+  // @ts-expect-error faults are counted
+  await plain.spawn(component, { faults: { failStart: 'first' } });
+  holds<Equal<ReturnType<typeof system.deadLettersOf>, readonly DeadLetter[]>>();
+  system.deadLettersOf(ref);
+  await system.together(() => ref.tell(Uint8Array.of(1)));
+});
+
+nodeTest('the context of node:test is taken', async t => {
+  await using system = await createTestSystem({ test: t, clock: 'real' });
+  await system.runUntilIdle();
+  // @ts-expect-error a clock is manual or real
+  await createTestSystem({ clock: 'fast' });
+});
