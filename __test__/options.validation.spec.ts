@@ -99,6 +99,8 @@ test('the defaults are those of the options page', t => {
     startTimeoutMs: 10_000,
     inline: true,
     start: 0,
+    failStarts: [],
+    trapOn: [],
   });
   const { native, keepAlive, limits } = systemSettings({ seed: 5 });
   t.is(keepAlive, 'busy');
@@ -108,6 +110,7 @@ test('the defaults are those of the options page', t => {
   t.is(native.deadLetters, 1000);
   t.is(native.trapHandling, 'signals');
   t.true(native.inline && native.trapBacktrace);
+  t.false(native.manualClock);
 });
 
 test("an actor's limits stand over the system's", t => {
