@@ -158,6 +158,8 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         lazy: false,
         inline: false,
         faults: None,
+        start_ms: u64::MAX,
+        external: None,
     };
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address
 }

@@ -200,12 +200,13 @@ impl AskTable {
         }
     }
 
-    /// The number of the open ask that `asker` knows as `corr`.
+    /// The number of the open ask that `asker` knows as `corr`. A port's tag is its own matter.
     #[must_use]
     pub fn find(&self, asker: Address, corr: u32) -> Option<u32> {
+        let is_it = |other: Address| other.index == asker.index && (other.tag == asker.tag || asker.port().is_some());
         self.entries.iter().enumerate().find_map(|(index, entry)| {
             let open = entry.used && !matches!(entry.state, AskState::Settled(_));
-            (open && entry.asker == asker && entry.corr == corr).then(|| number_of(index as u32, entry.generation))
+            (open && is_it(entry.asker) && entry.corr == corr).then(|| number_of(index as u32, entry.generation))
         })
     }
 

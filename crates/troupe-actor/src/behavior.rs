@@ -4,7 +4,7 @@
 //! behavior until the next call: the kernel reads effects where they lie. A behavior is owned by
 //! exactly one thread at a time, and is dropped after a [`Crash`].
 
-use crate::reason::{Crash, StartError};
+use crate::reason::{Crash, ReasonTag, StartError};
 
 /// What an actor runs: a component instance, or Rust code in tests.
 pub trait Behavior: Send {
@@ -66,6 +66,20 @@ pub enum InlineTurn {
 pub trait SuspendedTurn: Send {
     /// Runs the turn to its end on this thread. `None`: the behavior was lost with the crash.
     fn finish(self: Box<Self>) -> (Option<Box<dyn Behavior>>, Result<(), Crash>);
+}
+
+/// The factory of actors that an environment runs: it is never asked for a behavior.
+pub struct NoFactory;
+
+impl BehaviorFactory for NoFactory {
+    fn create(&self) -> Result<Box<dyn Behavior>, StartError> {
+        let crash = Crash::new(ReasonTag::HostError, "an external actor has no behavior of its own");
+        Err(StartError { crash, deterministic: true })
+    }
+
+    fn creates_inline(&self) -> bool {
+        false
+    }
 }
 
 /// Makes behaviors: one per incarnation.

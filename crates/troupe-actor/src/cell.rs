@@ -9,6 +9,7 @@ use crate::counters::Counters;
 use crate::id::{ActorId, Address};
 use crate::mailbox::Mailbox;
 use crate::reason::ExitReason;
+use crate::shard::Parked;
 use crate::spec::{ActorSpec, Overflow, SpawnArgs};
 use crate::status::Status;
 use crate::supervision::decide::History;
@@ -29,6 +30,8 @@ pub struct Cell {
     pub single: bool,
     /// A test injects faults into its turns.
     pub faulty: bool,
+    /// Its jobs are done by an environment (see [`crate::spec::External`]).
+    pub external: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
     /// The running turn: which slot, which number; for kill.
@@ -124,6 +127,12 @@ pub struct Rare {
     pub exit: Option<ExitReason>,
     /// Why it comes up again, for the event.
     pub last_failure: Option<ExitReason>,
+    /// The job that an environment has.
+    pub parked: Option<Box<Parked>>,
+    /// Jobs that were given to an environment so far.
+    pub jobs: u32,
+    /// When the running job has taken too long; 0 when that is not watched.
+    pub job_deadline: u64,
 }
 
 /// A port and one of its slots.
@@ -147,6 +156,7 @@ impl Cell {
             backlog: false,
             single: false,
             faulty: false,
+            external: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -173,6 +183,7 @@ impl Cell {
         self.mailbox = Mailbox::new(spec.mailbox.overflow == Overflow::DropOldest);
         self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
         self.faulty = spec.faults.is_some();
+        self.external = spec.external.is_some();
         self.spec = Some(spec);
         if args.name.is_some() || args.user.is_some() {
             let rare = self.rare_mut();

@@ -8,6 +8,28 @@ use crate::reason::{Crash, ExitReason};
 /// Bytes of a completion's header.
 pub const COMPLETION_BYTES: usize = 16;
 
+/// The slot of completions that are work for the port's environment: the status is a kind of
+/// [`work`], the payload a head of [`work::HEAD_BYTES`] bytes and then frames.
+pub const WORK_SLOT: u32 = u32::MAX - 1;
+
+/// What an environment is given to do for the actors that it runs.
+pub mod work {
+    /// Come up; the frames are the configuration.
+    pub const START: u32 = 1;
+    /// Handle these frames.
+    pub const TURN: u32 = 2;
+    /// Go down in order.
+    pub const STOP: u32 = 3;
+    /// The job with this number is over, whatever comes of it: its life has ended.
+    pub const ABANDONED: u32 = 4;
+    /// The actor has ended for good: forget it.
+    pub const ENDED: u32 = 5;
+
+    /// Bytes in front of the frames, eight words: address (index, tag low, tag high), job number,
+    /// incarnation, definition, generation of the actor's cell, frames.
+    pub const HEAD_BYTES: usize = 32;
+}
+
 /// Receives what its environment waits for. Called with a shard's lock held: it must only queue.
 pub trait Port: Send + Sync {
     /// Takes completions: each a header of four `u32` words (payload length, slot, status, zero)
@@ -34,13 +56,22 @@ pub trait Port: Send + Sync {
 /// Appends a completion.
 #[inline]
 pub fn write_completion(out: &mut Vec<u8>, slot: u32, status: u32, payload: &[u8]) {
+    write_parts(out, slot, status, [payload]);
+}
+
+/// Appends a completion whose payload is made of parts.
+#[inline]
+pub fn write_parts<const N: usize>(out: &mut Vec<u8>, slot: u32, status: u32, payload: [&[u8]; N]) {
     let mut header = [0u8; COMPLETION_BYTES];
-    let words = [u32::try_from(payload.len()).unwrap_or(u32::MAX), slot, status, 0];
+    let len = payload.iter().map(|part| part.len()).sum::<usize>();
+    let words = [u32::try_from(len).unwrap_or(u32::MAX), slot, status, 0];
     for (place, word) in header.chunks_exact_mut(4).zip(words) {
         place.copy_from_slice(&word.to_le_bytes());
     }
     out.extend_from_slice(&header);
-    out.extend_from_slice(payload);
+    for part in payload {
+        out.extend_from_slice(part);
+    }
     let padded = out.len().next_multiple_of(8);
     out.resize(padded, 0);
 }

@@ -23,11 +23,21 @@ pub mod kind {
     pub const ASK_FAILED: u16 = 258;
     /// A refused message on its way back to its sender; the word is the incarnation that sent it.
     pub const SEND_FAILED: u16 = 259;
+    /// An environment has done a job: the word is the job's number, the payload a result. A crash
+    /// effect in it is the failure of the frame behind the consumed ones; those keep their effects.
+    /// With [`FLAG_SINGLE`](super::FLAG_SINGLE) the next turn holds one message.
+    pub const WORK_DONE: u16 = 260;
+    /// A handler of an environment waits for something: the word is the job's number, the payload a
+    /// result for the frames before the one in hand. Those behind it go back to the mailbox, and
+    /// the handler's time begins.
+    pub const WORK_BEGUN: u16 = 261;
 }
 
 /// On a message of a port: complete the slot when the message is in the mailbox or refused. The
 /// route's word is how long it may wait for room, in milliseconds.
 pub const FLAG_CONFIRM: u16 = 4;
+/// On work that is done: handlers of this actor wait, so it gets one message a turn.
+pub const FLAG_SINGLE: u16 = 8;
 
 /// One record, borrowed.
 #[derive(Clone, Copy, Debug)]

@@ -53,6 +53,22 @@ pub struct ActorSpec {
     pub inline: bool,
     /// What is to go wrong, in a test.
     pub faults: Option<Box<Faults>>,
+    /// Longest start by the clock on the wall, in milliseconds (`STA-2`); `u64::MAX` for no bound.
+    pub start_ms: u64,
+    /// What runs it, if that is an environment outside the system; the factory is not used then.
+    pub external: Option<External>,
+}
+
+/// An actor whose jobs are done by a port's environment, such as a JavaScript thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct External {
+    /// The port's index.
+    pub port: u32,
+    /// What the environment runs, by its own number.
+    pub definition: u32,
+    /// Longest handler by the clock on the wall, in milliseconds, counted from the moment the
+    /// environment says that a handler waits; `u64::MAX` for no bound.
+    pub handler_ms: u64,
 }
 
 /// What one spawn adds to its [`ActorSpec`].

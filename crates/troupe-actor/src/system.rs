@@ -47,6 +47,8 @@ pub struct Audit {
     pub census: Census,
     /// Answers that came too late.
     pub late_replies: u64,
+    /// Answers of environments to jobs that were over.
+    pub stale_work: u64,
     /// Actors that have not ended.
     pub live: u32,
 }
@@ -158,6 +160,14 @@ impl ActorSystem {
         self.shared.attach(port)
     }
 
+    /// Forgets an environment; the actors that it ran end.
+    pub fn detach(&self, port: u32) {
+        self.shared.detach(port);
+        for index in 0..self.shards.len() as u32 {
+            self.with_shard(Address { index, tag: 0 }, |shard, shared| shard.end_external(shared, port));
+        }
+    }
+
     /// Spawns an actor. When its start runs the guest's code, a worker does it and the waiter
     /// hears how it went (`STA-1`).
     ///
@@ -171,14 +181,18 @@ impl ActorSystem {
         if let Some(name) = &args.name {
             check_name(name).map_err(|why| SpawnError::NameInvalid { name: name.to_string(), why })?;
         }
-        let inline = !spec.lazy && spec.faults.is_none() && spec.factory.creates_inline();
+        let inline = !spec.lazy && spec.faults.is_none() && spec.external.is_none() && spec.factory.creates_inline();
         let behavior = if inline { Some(spec.factory.create()?) } else { None };
         let next = self.next_shard.fetch_add(1, Ordering::Relaxed) as usize % self.shards.len();
         let Some(handle) = self.shards.get(next) else { return Err(SpawnError::Full) };
         let spawned = {
             let mut shard = handle.state.lock();
             shard.refresh_clock(&self.shared);
-            shard.spawn(&self.shared, spec, args, behavior, waiter)
+            let spawned = shard.spawn(&self.shared, spec, args, behavior, waiter);
+            if spec.external.is_some() {
+                shard.flush(&self.shared);
+            }
+            spawned
         };
         let (address, id) = spawned?;
         if !inline && !spec.lazy {
@@ -336,6 +350,7 @@ impl ActorSystem {
             counters: Counters::default(),
             census: Census::default(),
             late_replies: 0,
+            stale_work: 0,
             live: self.shared.live(),
         };
         for handle in &self.shards {
@@ -343,6 +358,7 @@ impl ActorSystem {
             audit.counters.add(shard.counters());
             audit.census.add(&shard.census());
             audit.late_replies += shard.late_replies();
+            audit.stale_work += shard.stale_work();
         }
         audit
     }

@@ -83,6 +83,11 @@ impl NativeSystemOptions {
     }
 }
 
+/// Whole milliseconds; what [`duration`] reads as `None` is "never".
+fn milliseconds(ms: f64) -> u64 {
+    duration(ms).map_or(u64::MAX, |duration| duration.as_millis() as u64)
+}
+
 impl NativeSpawnOptions {
     pub fn faults(&self) -> Option<Box<Faults>> {
         let faults = Faults {
@@ -114,6 +119,16 @@ impl NativeSpawnOptions {
             },
             reset_after_ms: self.reset_after_ms as u64,
         }
+    }
+
+    /// Longest start by the clock on the wall, in milliseconds.
+    pub fn start_ms(&self) -> u64 {
+        milliseconds(self.start_timeout_ms)
+    }
+
+    /// Longest handler of an actor that an environment runs, in milliseconds.
+    pub fn handler_ms(&self) -> u64 {
+        milliseconds(self.handler_time_ms)
     }
 
     pub fn mailbox_spec(&self) -> MailboxSpec {

@@ -13,6 +13,7 @@ use napi::bindgen_prelude::{Either, JsValue, Uint8Array, Uint32Array, Unknown};
 use napi::{Env, sys};
 use napi_derive::napi;
 use parking_lot::{Mutex, RwLock};
+use troupe_actor::behavior::NoFactory;
 use troupe_actor::cell::Waiter;
 use troupe_actor::error::SpawnError;
 use troupe_actor::event::Event;
@@ -20,7 +21,7 @@ use troupe_actor::frame;
 use troupe_actor::id::Address;
 use troupe_actor::port::Port;
 use troupe_actor::shard::EndRequest;
-use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::spec::{ActorSpec, External, SpawnArgs};
 use troupe_actor::system::{ActorSystem, Spawned, SystemConfig};
 use troupe_host::{Host, HostConfig, HostEvent, HostEvents, LoadedComponent, TrapHandling};
 
@@ -132,6 +133,19 @@ impl Core {
         let mut components = self.components.write();
         components.push(component);
         (components.len() - 1) as u32
+    }
+
+    /// Keeps what actors are made from; the number is what TypeScript holds.
+    fn add_spec(&self, spec: ActorSpec) -> u32 {
+        let mut specs = self.specs.write();
+        let place = specs.iter().position(Option::is_none).unwrap_or(specs.len());
+        if place == specs.len() {
+            specs.push(None);
+        }
+        if let Some(slot) = specs.get_mut(place) {
+            *slot = Some(Arc::new(spec));
+        }
+        place as u32
     }
 
     /// Spawns what the scratch buffer describes: lengths of name and configuration, the name
@@ -283,16 +297,27 @@ impl NativeSystem {
             lazy: options.start == 1,
             inline: options.inline && core.inline,
             faults: options.faults(),
+            start_ms: options.start_ms(),
+            external: None,
         };
-        let mut specs = core.specs.write();
-        let place = specs.iter().position(Option::is_none).unwrap_or(specs.len());
-        if place == specs.len() {
-            specs.push(None);
-        }
-        if let Some(slot) = specs.get_mut(place) {
-            *slot = Some(Arc::new(spec));
-        }
-        Ok(place as u32)
+        Ok(core.add_spec(spec))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn prepare_external(&self, definition: u32, options: NativeSpawnOptions) -> u32 {
+        let port = self.core.port_index;
+        self.core.add_spec(ActorSpec {
+            factory: Arc::new(NoFactory),
+            mailbox: options.mailbox_spec(),
+            restart: options.restart_spec(),
+            peers: options.peers(),
+            user: options.user.to_vec(),
+            lazy: options.start == 1,
+            inline: false,
+            faults: options.faults(),
+            start_ms: options.start_ms(),
+            external: Some(External { port, definition, handler_ms: options.handler_ms() }),
+        })
     }
 
     #[napi(catch_unwind)]

@@ -68,7 +68,7 @@ impl Shard {
         behavior: Option<Box<dyn Behavior>>,
         waiter: Option<Waiter>,
     ) -> Result<(Address, ActorId), SpawnError> {
-        if shared.is_closing() {
+        if shared.is_closing() || spec.external.is_some_and(|external| shared.port(external.port).is_none()) {
             return Err(SpawnError::Shutdown);
         }
         let local = self.free.pop().unwrap_or_else(|| {
@@ -138,9 +138,15 @@ impl Shard {
         true
     }
 
-    fn kill_local(&mut self, shared: &Shared, local: u32) {
+    pub(super) fn kill_local(&mut self, shared: &Shared, local: u32) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.ending = Some(Ending::Kill);
+        if cell.external
+            && let Some(job) = self.abandon(local)
+        {
+            return self.take_back_killed(shared, job);
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
         if cell.running {
             // Some thread has it, or will drop it instead of running it.
             let (slot, number) = cell.turn;

@@ -93,6 +93,7 @@ impl Shard {
             record::kind::SEND_FAILED => {
                 return self.take_answer(target, word, Frame { kind: frame::kind::SEND_FAILED, ..frame });
             }
+            record::kind::WORK_DONE | record::kind::WORK_BEGUN => return self.take_work(shared, record),
             _ => return,
         };
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });

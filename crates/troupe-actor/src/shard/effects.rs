@@ -62,6 +62,12 @@ impl Plan {
     }
 }
 
+/// The crash that a result reports, if it does.
+pub(super) fn crash_of(output: &[u8]) -> Option<Crash> {
+    let effects = output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default();
+    Frames::new(effects).find(|frame| frame.kind == effect::CRASH).map(|frame| typed_crash(frame.payload))
+}
+
 fn malformed(what: String) -> Box<Crash> {
     Box::new(Crash::new(ReasonTag::HostError, format!("malformed result: {what}")))
 }

@@ -60,6 +60,8 @@ pub struct Job {
     pub slow: bool,
     /// The timeout of the one ask of an inline turn, in milliseconds.
     pub timeout: u32,
+    /// Slot and number under which a thread runs it.
+    pub turn: (u32, u64),
 }
 
 impl Default for Job {
@@ -82,6 +84,7 @@ impl Job {
             outcome: Outcome::Pending,
             slow: false,
             timeout: 0,
+            turn: (u32::MAX, 0),
         }
     }
 
@@ -94,6 +97,15 @@ impl Job {
         self.slow = false;
         self.messages = 0;
         self.asks = 0;
+    }
+
+    /// Whether a test wants it to fail without being tried.
+    pub(super) fn is_injected(&self) -> bool {
+        match &self.work {
+            Work::Start(spec, config) => injected(spec, config).is_some(),
+            Work::Fail(_) => true,
+            _ => false,
+        }
     }
 
     /// Runs on a worker, as turn `number` of `slot`.

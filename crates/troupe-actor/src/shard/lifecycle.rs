@@ -62,6 +62,7 @@ impl Shard {
 
     /// A job that was no turn is done: the actor is up, or down.
     pub(super) fn commit_life(&mut self, shared: &Shared, mut job: Job) {
+        self.unwatch_job(job.local);
         let behavior = job.behavior.take();
         let Some(cell) = self.cells.get_mut(job.local as usize) else { return };
         if cell.ending == Some(Ending::Kill) {
@@ -105,6 +106,7 @@ impl Shard {
 
     /// A start failed. The first one of a spawn leaves nothing behind (`STA-1`).
     pub(super) fn start_failed(&mut self, shared: &Shared, local: u32, error: StartError) {
+        self.unwatch_job(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let lazy = cell.spec.as_deref().is_some_and(|spec| spec.lazy);
         let first = cell.status() == Status::Starting && !lazy;
@@ -386,6 +388,11 @@ impl Shard {
             self.settle_now(shared, number, error_of(end.loss), None);
         }
         self.refuse_all_waiting(shared, local, end.loss);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if cell.external {
+            self.forget_external(local);
+        }
+        self.unwatch_job(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let (tag, behavior) = (cell.tag, cell.behavior.take());
         let rare = cell.rare.take().unwrap_or_default();

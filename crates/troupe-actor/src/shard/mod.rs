@@ -11,6 +11,7 @@ mod answers;
 mod control;
 mod deliver;
 mod effects;
+mod external;
 mod inline;
 mod job;
 mod lifecycle;
@@ -19,10 +20,11 @@ mod quiet;
 mod turn;
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
 pub use control::{ActorStatus, Census, EndRequest};
+pub use external::Parked;
 pub use job::{Job, Outcome, Work};
 
 use crate::ask::AskTable;
@@ -111,6 +113,14 @@ pub struct Shard {
     since_flush: u32,
     /// Jobs that are with some thread.
     running: u32,
+    /// Those of them that wait in an environment for something outside.
+    waiting: u32,
+    /// When running jobs have taken too long, and whose they are.
+    deadlines: BTreeSet<(u64, u32)>,
+    /// Slot and number of jobs whose actor has gone on without them.
+    abandoned: Vec<(u32, u64)>,
+    /// Answers of environments to jobs that were over.
+    stale_work: u64,
     inline: inline::InlineAnswer,
 }
 
@@ -137,6 +147,10 @@ impl Shard {
             ended_order: VecDeque::new(),
             since_flush: 0,
             running: 0,
+            waiting: 0,
+            deadlines: BTreeSet::new(),
+            abandoned: Vec::new(),
+            stale_work: 0,
             inline: inline::InlineAnswer::default(),
         }
     }
@@ -170,6 +184,12 @@ impl Shard {
     #[must_use]
     pub const fn late_replies(&self) -> u64 {
         self.late_replies
+    }
+
+    /// Answers of environments to jobs that were over.
+    #[must_use]
+    pub const fn stale_work(&self) -> u64 {
+        self.stale_work
     }
 
     /// The cell of a global index.
@@ -215,8 +235,12 @@ impl Shard {
     }
 
     /// Queues a job that some thread takes with [`Shard::next_job`]; until then there is no turn to
-    /// kill.
+    /// kill. One of an external actor goes to its environment.
     fn queue_job(&mut self, job: Job) {
+        if self.cells.get(job.local as usize).is_some_and(|cell| cell.external) && !job.is_injected() {
+            self.running += 1;
+            return self.hand_over(job);
+        }
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.running = true;
             cell.turn = (u32::MAX, 0);
@@ -273,10 +297,8 @@ impl Shard {
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
-        match (timer, self.asks.next_due()) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        [timer, deadline, self.asks.next_due()].into_iter().flatten().min()
     }
 
     /// Does what is due: deadlines of asks, restarts, ends of waits.
@@ -287,6 +309,7 @@ impl Shard {
             self.settle_early(shared, number, crate::ask::AskError::Timeout);
         }
         self.due = due;
+        self.end_overdue(shared);
         while let Some(Reverse((at, kind))) = self.timers.peek().copied() {
             if at > self.now {
                 break;

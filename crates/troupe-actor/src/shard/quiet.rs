@@ -11,7 +11,7 @@ impl Shard {
     #[must_use]
     pub fn is_quiet(&self, now: u64) -> bool {
         !self.has_work()
-            && self.running == 0
+            && self.running == self.waiting
             && self.next_due().is_none_or(|due| due > now)
             && self.outboxes.iter().all(Outbox::is_empty)
             && self.completions.iter().all(Vec::is_empty)
@@ -22,7 +22,8 @@ impl Shard {
     #[must_use]
     pub fn next_moment(&self) -> Option<u64> {
         let live = self.timers.iter().filter(|Reverse((_, kind))| self.matters(*kind)).map(|Reverse((at, _))| *at);
-        live.chain(self.asks.first_deadline()).min()
+        let deadline = self.deadlines.first().map(|(at, _)| *at);
+        live.chain(self.asks.first_deadline()).chain(deadline).min()
     }
 
     /// Whether a timer still has something to do.

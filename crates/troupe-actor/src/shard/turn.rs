@@ -79,8 +79,12 @@ impl Shard {
             self.prefetch();
             let Some(cell) = self.cells.get_mut(local as usize) else { continue };
             cell.scheduled = false;
+            let external = cell.external;
             if cell.is_runnable() && self.take_turn(shared, local, (slot, number), job) {
-                return true;
+                if !external || job.is_injected() {
+                    return true;
+                }
+                self.hand_over(std::mem::take(job));
             }
         }
         false
@@ -115,7 +119,12 @@ impl Shard {
             return None;
         }
         cell.turn = (slot, number);
+        job.turn = (slot, number);
         self.running += 1;
+        if let Work::Start(spec, _) = &job.work {
+            let at = self.now.saturating_add(spec.start_ms).saturating_add(1);
+            self.watch_job(job.local, at);
+        }
         Some(job)
     }
 
@@ -196,6 +205,9 @@ impl Shard {
     #[inline]
     pub fn commit(&mut self, shared: &Shared, job: &mut Job) {
         self.running -= 1;
+        if self.drop_abandoned(job) {
+            return;
+        }
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.running = false;
         }
@@ -251,6 +263,7 @@ impl Shard {
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && cell.ending.is_none() {
             cell.ending = Some(Ending::Stop);
+            self.limit_own_stop(local);
         }
         if let Some(tags) = &plan.awaits {
             self.set_awaiting(local, tags);
@@ -284,7 +297,7 @@ impl Shard {
     }
 
     /// Notes asks that were consumed without an answer, so that a crash or an end settles them.
-    fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
+    pub(super) fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
         let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
         let mut open: Vec<u32> = Vec::new();
         let before = self
@@ -304,7 +317,7 @@ impl Shard {
     }
 
     /// Marks the asks behind `consumed_end` as queued again; returns how many messages were consumed.
-    fn requeue_rest(&mut self, job: &Job, consumed_end: usize) -> u32 {
+    pub(super) fn requeue_rest(&mut self, job: &Job, consumed_end: usize) -> u32 {
         let rest = job.input.buffer.get(consumed_end..job.input.end).unwrap_or_default();
         let mut messages = job.messages;
         for frame in Frames::new(rest) {

@@ -86,6 +86,13 @@ impl Out {
         self.raw = Some(bytes.to_vec());
     }
 
+    /// The result of a turn of so many frames.
+    pub fn bytes(self, frames: usize) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        self.finish(frames, &mut bytes);
+        bytes
+    }
+
     fn finish(self, frames: usize, into: &mut Vec<u8>) {
         into.clear();
         if let Some(raw) = self.raw {
@@ -324,5 +331,7 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         lazy: false,
         inline: true,
         faults: None,
+        start_ms: u64::MAX,
+        external: None,
     }
 }

@@ -2,11 +2,13 @@
 #![allow(dead_code, unused_imports, clippy::print_stderr, reason = "each suite uses a part of it")]
 
 mod behaviors;
+mod environment;
 mod port;
 mod wild;
 mod world;
 
 pub use behaviors::{Actor, Handler, InlineMode, Log, Out, Turn, each, puppet, spawn_spec, trap};
+pub use environment::{Work, external};
 pub use port::{PATIENCE, Settled, TestPort};
 pub use wild::{Crowd, Random, quiet_panics, random_spec, wild};
 pub use world::{World, ticker};

@@ -7,7 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
-use troupe_actor::port::{COMPLETION_BYTES, Port};
+use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, ReasonTag, StartError};
 
 /// How long a threaded test waits before it fails.
@@ -45,6 +45,7 @@ struct State {
     settled: HashMap<u32, Settled>,
     order: Vec<u32>,
     events: Vec<String>,
+    work: Vec<(u32, Vec<u8>)>,
 }
 
 /// Records completions and events; a slot that is settled twice fails the test.
@@ -84,6 +85,11 @@ impl TestPort {
         std::mem::take(&mut state.events)
     }
 
+    /// Takes the work that came so far: kind and payload.
+    pub fn work(&self) -> Vec<(u32, Vec<u8>)> {
+        std::mem::take(&mut self.state.lock().work)
+    }
+
     /// Waits until `what` is true of the number of settled slots.
     pub fn wait_for_count(&self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
@@ -116,6 +122,11 @@ impl Port for TestPort {
             let (len, slot, status) = (word(0) as usize, word(1), word(2));
             let start = at + COMPLETION_BYTES;
             let payload = completions[start..start + len].to_vec();
+            if slot == WORK_SLOT {
+                self.state.lock().work.push((status, payload));
+                at = start + frame::padded(len);
+                continue;
+            }
             self.settle(slot, if status == 0 { Settled::Value(payload) } else { Settled::Error(status, payload) });
             at = start + frame::padded(len);
         }

@@ -7,6 +7,7 @@ mod common;
 mod asks;
 mod awaits;
 mod ending;
+mod external;
 mod faults;
 mod inline;
 mod letters;
