@@ -58,6 +58,9 @@ export const REASON_TAGS = [
   'shutdown',
   'normal',
   'upgrade-failed',
+  'intensity',
+  'linked',
+  'no-such-actor',
 ] as const;
 
 /** Why an actor ended, as a stable string to branch on. */
@@ -80,6 +83,9 @@ export const CODE_OF_REASON = {
   shutdown: 'ERR_SHUTDOWN',
   normal: 'ERR_ACTOR_STOPPED',
   'upgrade-failed': 'ERR_START_FAILED',
+  intensity: 'ERR_RESTART_INTENSITY',
+  linked: 'ERR_ACTOR_STOPPED',
+  'no-such-actor': 'ERR_NO_SUCH_ACTOR',
 } as const satisfies Record<ReasonTag, ErrorCode>;
 
 /** The error that an ask rejects with, by the outcome it had (`ASK-2`). */

@@ -36,11 +36,17 @@ pub enum ReasonTag {
     Normal,
     /// The new version did not come up.
     UpgradeFailed,
+    /// A supervisor's restart budget is spent (`INT-6`).
+    Intensity,
+    /// A linked actor ended abnormally (`MON-6`).
+    Linked,
+    /// There never was such an actor, or it was gone before it was watched (`MON-1`).
+    NoSuchActor,
 }
 
 impl ReasonTag {
     /// Every tag, in the order of their public numbers.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::Trap,
         Self::StackOverflow,
         Self::Oom,
@@ -56,6 +62,9 @@ impl ReasonTag {
         Self::Shutdown,
         Self::Normal,
         Self::UpgradeFailed,
+        Self::Intensity,
+        Self::Linked,
+        Self::NoSuchActor,
     ];
 
     /// The public name.
@@ -77,6 +86,9 @@ impl ReasonTag {
             Self::Shutdown => "shutdown",
             Self::Normal => "normal",
             Self::UpgradeFailed => "upgrade-failed",
+            Self::Intensity => "intensity",
+            Self::Linked => "linked",
+            Self::NoSuchActor => "no-such-actor",
         }
     }
 }

@@ -39,15 +39,20 @@ pub struct End {
     pub replay: bool,
 }
 
+/// Whether an end that nobody asked for is followed by a restart (`RST-1`).
+#[must_use]
+pub const fn is_restarted(restart: Restart, tag: ReasonTag) -> bool {
+    match restart {
+        Restart::Permanent => true,
+        Restart::Transient => !matches!(tag, ReasonTag::Normal | ReasonTag::Shutdown),
+        Restart::Temporary => false,
+    }
+}
+
 /// Decides, and charges the budget if a restart is attempted (`RST-3`). `random` is uniform in
 /// [0, 1).
 pub fn decide(spec: &RestartSpec, history: &mut History, end: End, now: u64, random: f64) -> Decision {
-    let restarts = match spec.restart {
-        Restart::Permanent => true,
-        Restart::Transient => !matches!(end.tag, ReasonTag::Normal | ReasonTag::Shutdown),
-        Restart::Temporary => false,
-    };
-    if !restarts {
+    if !is_restarted(spec.restart, end.tag) {
         return Decision::End;
     }
     if end.deterministic {

@@ -25,6 +25,17 @@ impl Window {
         self.times.push_back(now);
         true
     }
+
+    /// How many restarts count at `now`.
+    #[must_use]
+    pub fn used(&self, now: u64, within_ms: u64) -> u32 {
+        self.times.iter().filter(|at| now.saturating_sub(**at) < within_ms).count() as u32
+    }
+
+    /// Forgets them all.
+    pub fn clear(&mut self) {
+        self.times.clear();
+    }
 }
 
 #[cfg(test)]
@@ -40,6 +51,7 @@ mod tests {
         assert!(window.charge(100, 2, 100));
         assert!(!window.charge(149, 2, 100));
         assert!(window.charge(150, 2, 100));
+        assert_eq!([window.used(150, 100), window.used(200, 100), window.used(250, 100)], [2, 1, 0]);
     }
 
     #[test]
