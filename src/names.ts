@@ -11,9 +11,14 @@ const FORBIDDEN = /[\s\p{Cc}\p{Cs}*>/]/u;
 /** Returns the name found at `path`, or throws `ERR_NAME_INVALID`. */
 export function checkName(value: unknown, path: string): string {
   if (typeof value !== 'string') throw mismatch(path, 'a string', value);
-  const fault = ORDINARY.test(value) ? undefined : faultOf(value);
+  const fault = nameFault(value);
   if (fault === undefined) return value;
   throw createError('ERR_NAME_INVALID', { message: `${path}: ${JSON.stringify(value)} ${fault}`, path });
+}
+
+/** What is wrong with a name, if anything is. */
+export function nameFault(name: string): string | undefined {
+  return ORDINARY.test(name) ? undefined : faultOf(name);
 }
 
 function faultOf(name: string): string | undefined {

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os';
 import type { ActorRef } from './actor-ref.js';
 import { type CacheFolder, cacheFolder } from './cache-folder.js';
 import {
+  type Checked,
   duration,
   either,
   flag,
@@ -13,6 +14,7 @@ import {
   instance,
   integer,
   isObject,
+  join,
   mismatch,
   oneOf,
   shape,
@@ -160,7 +162,8 @@ const limits = shape({
   hostCallBytes: size({ min: 64 * KIB, max: GIB }),
 });
 
-type CheckedLimits = ReturnType<typeof limits>;
+/** Limits that were given. */
+export type CheckedLimits = ReturnType<typeof limits>;
 
 const backoffObject = shape({
   kind: oneOf('immediate', 'linear', 'exponential'),
@@ -173,21 +176,31 @@ const backoffObject = shape({
 
 const backoffKind = oneOf('immediate', 'linear', 'exponential');
 
-const spawnShape = shape({
-  name: checkName,
+/** What every actor may be given, wherever in the tree it is. */
+export const actorFields = {
   config: (value: unknown) => value,
   peers: instance('an object of actor references by name', isObject),
-  start: oneOf('now', 'on-first-message'),
   startupTimeout: duration({ min: 1, max: DAY_MS, infinite: true }),
   restart: oneOf('permanent', 'transient', 'temporary'),
-  maxRestarts: integer({ min: 0, max: MAX_U32, infinite: true }),
-  within: duration({ min: 1, max: DAY_MS }),
-  backoff: either((value, path) => ({ kind: backoffKind(value, path) }), backoffObject, isObject),
   overflow: oneOf('wait', 'reject', 'drop-newest', 'drop-oldest'),
   limits,
   codec: instance('a codec: an object with encode and decode', isCodec),
   inline: flag,
   faults: faultsShape,
+};
+
+/** How often and how soon something is restarted. */
+export const budgetFields = {
+  maxRestarts: integer({ min: 0, max: MAX_U32, infinite: true }),
+  within: duration({ min: 1, max: DAY_MS }),
+  backoff: either((value, path) => ({ kind: backoffKind(value, path) }), backoffObject, isObject),
+};
+
+const spawnShape = shape({
+  ...actorFields,
+  ...budgetFields,
+  name: checkName,
+  start: oneOf('now', 'on-first-message'),
 });
 
 const systemShape = shape({
@@ -273,25 +286,47 @@ export type SpawnTemplate = Omit<NativeSpawnOptions, 'peers' | 'user'>;
 export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline: boolean): SpawnTemplate {
   const given = spawnShape(options ?? {}, 'options');
   return {
-    parent: 'user',
-    restart: ['permanent', 'transient', 'temporary'].indexOf(given.restart ?? 'permanent'),
-    maxRestarts: forever(given.maxRestarts ?? 5),
-    withinMs: given.within ?? 60_000,
-    ...backoffTemplate(given.backoff ?? {}),
+    ...actorTemplate(given, defaults, inline),
+    ...budgetTemplate(given, ''),
+    start: given.start === 'on-first-message' ? 1 : 0,
+  };
+}
+
+type CheckedActor = Checked<typeof actorFields>;
+type CheckedBudget = Checked<typeof budgetFields>;
+
+/** The number of a restart type on the wire. */
+export function restartNumber(restart: RestartType): number {
+  return ['permanent', 'transient', 'temporary'].indexOf(restart);
+}
+
+/** What all actors have, with defaults. */
+export function actorTemplate(given: CheckedActor, defaults: CheckedLimits, inline: boolean) {
+  return {
+    parent: 'user' as const,
+    restart: restartNumber(given.restart ?? 'permanent'),
     overflow: ['wait', 'reject', 'drop-newest', 'drop-oldest'].indexOf(given.overflow ?? 'wait'),
     overflowWaitMs: 5000,
     ...limitsTemplate({ ...defaults, ...given.limits }),
     startTimeoutMs: forever(given.startupTimeout ?? 10_000),
     inline: inline && (given.inline ?? true),
-    start: given.start === 'on-first-message' ? 1 : 0,
     ...faultsTemplate(given.faults),
   };
 }
 
-function backoffTemplate(given: ReturnType<typeof backoffObject>) {
+/** A restart budget, with defaults; `path` is where the options were found. */
+export function budgetTemplate(given: CheckedBudget, path: string) {
+  return {
+    maxRestarts: forever(given.maxRestarts ?? 5),
+    withinMs: given.within ?? 60_000,
+    ...backoffTemplate(given.backoff ?? {}, join(path, 'backoff.max')),
+  };
+}
+
+function backoffTemplate(given: ReturnType<typeof backoffObject>, path: string) {
   const initialMs = given.initial ?? 100;
   const maxMs = given.max ?? 30_000;
-  if (maxMs < initialMs) throw mismatch('backoff.max', `at least backoff.initial (${initialMs} ms)`, maxMs);
+  if (maxMs < initialMs) throw mismatch(path, `at least backoff.initial (${initialMs} ms)`, maxMs);
   return {
     backoffKind: ['immediate', 'linear', 'exponential'].indexOf(given.kind ?? 'exponential'),
     backoffInitialMs: initialMs,

@@ -9,7 +9,7 @@ import type { Codec } from './codec.js';
 import { type Component, componentCore, isComponent } from './component.js';
 import { createError, errorFromNative } from './errors.js';
 import { checkName } from './names.js';
-import { INLINE_FAILED, type NativePeer, type NativeSpawnOptions } from './native.js';
+import { INLINE_FAILED, type NativePeer } from './native.js';
 import { type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
 import { type Port, tableFull } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
@@ -59,18 +59,8 @@ export class Spawner {
   }
 
   #prepare(component: number, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {
-    const complete: NativeSpawnOptions = { ...template, peers: this.#peers(options.peers ?? {}), user };
-    return this.#port.native.prepare(component, complete);
-  }
-
-  #peers(peers: NonNullable<SpawnOptions['peers']>): NativePeer[] {
-    return Object.entries(peers).map(([name, ref]) => {
-      const path = `peers.${name}`;
-      if (!isActorRef(ref)) throw mismatch(path, 'an actor reference', ref);
-      const { owner, index, tagLo, tagHi } = coreOf(ref);
-      if (owner !== this.#owner) throw mismatch(path, 'an actor of this system', ref);
-      return { name, index, tagLo, tagHi };
-    });
+    const peers = nativePeers(this.#owner, options.peers ?? {}, 'peers');
+    return this.#port.native.prepare(component, { ...template, peers, user });
   }
 
   #start(spec: number, name: string, config: Uint8Array, options: SpawnOptions): Promise<ActorRef<unknown, unknown>> {
@@ -126,7 +116,19 @@ function writeName(bytes: Uint8Array, name: string): number {
   return name.length;
 }
 
-function configBytes(config: unknown): Uint8Array {
+/** The addresses behind an actor's peers; `at` is where they were found. */
+export function nativePeers(owner: RefOwner, peers: object, at: string): NativePeer[] {
+  return Object.entries(peers).map(([name, ref]) => {
+    const path = `${at}.${name}`;
+    if (!isActorRef(ref)) throw mismatch(path, 'an actor reference', ref);
+    const { owner: other, index, tagLo, tagHi } = coreOf(ref);
+    if (other !== owner) throw mismatch(path, 'an actor of this system', ref);
+    return { name, index, tagLo, tagHi };
+  });
+}
+
+/** An actor's configuration as the guest gets it; `path` is where it was found. */
+export function configBytes(config: unknown, path = 'config'): Uint8Array {
   if (config === undefined) return EMPTY;
   if (config instanceof Uint8Array) return config;
   let text: string | undefined;
@@ -134,9 +136,9 @@ function configBytes(config: unknown): Uint8Array {
     text = JSON.stringify(config);
   } catch (cause) {
     const why = cause instanceof Error ? cause.message : String(cause);
-    throw createError('ERR_CONFIG', { message: `config: it cannot be written as JSON: ${why}`, path: 'config', cause });
+    throw createError('ERR_CONFIG', { message: `${path}: it cannot be written as JSON: ${why}`, path, cause });
   }
-  if (text === undefined) throw mismatch('config', 'a Uint8Array, or a value that JSON can write', config);
+  if (text === undefined) throw mismatch(path, 'a Uint8Array, or a value that JSON can write', config);
   return encoder.encode(text);
 }
 
