@@ -197,9 +197,9 @@ export const budgetFields = {
 };
 
 const spawnShape = shape({
+  name: checkName,
   ...actorFields,
   ...budgetFields,
-  name: checkName,
   start: oneOf('now', 'on-first-message'),
 });
 
