@@ -46,6 +46,8 @@ struct State {
     order: Vec<u32>,
     events: Vec<String>,
     work: Vec<(u32, Vec<u8>)>,
+    /// Events as they came, if somebody wants them.
+    kept: Option<Vec<Event>>,
 }
 
 /// Records completions and events; a slot that is settled twice fails the test.
@@ -88,6 +90,16 @@ impl TestPort {
     /// Takes the work that came so far: kind and payload.
     pub fn work(&self) -> Vec<(u32, Vec<u8>)> {
         std::mem::take(&mut self.state.lock().work)
+    }
+
+    /// Keeps events as they come from now on.
+    pub fn keep_events(&self) {
+        self.state.lock().kept = Some(Vec::new());
+    }
+
+    /// Takes the events that were kept.
+    pub fn kept_events(&self) -> Vec<Event> {
+        self.state.lock().kept.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Waits until `what` is true of the number of settled slots.
@@ -159,7 +171,11 @@ impl Port for TestPort {
             Event::Shutdown => "shutdown".to_owned(),
             other => format!("{other:?}"),
         };
-        self.state.lock().events.push(line);
+        let mut state = self.state.lock();
+        state.events.push(line);
+        if let Some(kept) = &mut state.kept {
+            kept.push(event.clone());
+        }
     }
 
     fn listens(&self) -> bool {

@@ -50,6 +50,8 @@ export function handle(turn: usize, length: usize): usize {
     message.read(frame);
     consumed++;
     actor!.receive(message);
+    // Whoever waits for an answer handles nothing else meanwhile: the rest of the turn stays in the mailbox.
+    if (out.waits) break;
   }
   actor!.flush();
   store<u32>(result, <u32>out.finish(consumed));

@@ -16,9 +16,12 @@ const REPORT: u32 = 1 << 16;
 let area: usize = 0;
 let capacity: u32 = 0;
 let end: u32 = 0;
+/** The turn ends with a wait for an answer. */
+export let waits: bool = false;
 
 export function begin(): void {
   end = 8;
+  waits = false;
 }
 
 export function finish(consumed: u32): usize {
@@ -80,6 +83,7 @@ export function ask(to: Address, tag: u32, timeoutMs: u32, length: u32): usize {
 /** Nothing but the answer to this tag is delivered until it comes. */
 export function awaitTag(tag: u32): void {
   store<u32>(open(AWAIT, 0, 0, 0, 0, 4), tag);
+  waits = true;
 }
 
 /** Levels: 0 debug, 1 info, 2 warn, 3 error. */
