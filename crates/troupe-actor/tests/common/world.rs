@@ -276,6 +276,10 @@ impl Drop for World {
             }
             assert!(self.settled(*slot).is_some(), "slot {slot} was never settled");
         }
+        if self.threaded {
+            // A life that was given up may still be on its way back.
+            self.wait_for_quiet();
+        }
         self.check();
         let audit = self.system.audit();
         assert_eq!((audit.live, audit.census.queued, audit.census.in_hand), (0, 0, 0), "{audit:?}");
