@@ -431,6 +431,12 @@ impl ActorSystem {
         worked || shard.has_work() || handle.gate.is_filled()
     }
 
+    /// The shards, for whoever drives a system without threads step by step.
+    #[must_use]
+    pub fn shards(&self) -> &[Arc<ShardHandle>] {
+        &self.shards
+    }
+
     /// When the next timer of a system without threads is due, in milliseconds of its clock.
     #[must_use]
     pub fn next_due(&self) -> Option<u64> {

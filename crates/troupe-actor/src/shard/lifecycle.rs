@@ -201,18 +201,20 @@ impl Shard {
     fn lose_life(&mut self, shared: &Shared, local: u32, crash: &Crash, in_turn: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
+        // First, because what the actor asked itself comes back into its own mailbox (`ASK-4`).
+        for number in std::mem::take(&mut rare.open_asks) {
+            self.settle_now(shared, number, AskError::Crashed, Some(crash));
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let Some(rare) = cell.rare.as_deref_mut() else { return };
         rare.awaiting.clear();
         rare.answers.clear();
         rare.answer_count = 0;
         let stale = std::mem::take(&mut rare.queued_answers);
-        let open = std::mem::take(&mut rare.open_asks);
         // Going through a long queue at every crash would cost more than the crash.
         if in_turn || stale > 0 {
             let is_answer = |frame: &Frame<'_>| !matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
             cell.mailbox.extract(&mut Vec::new(), is_answer);
-        }
-        for number in open {
-            self.settle_now(shared, number, AskError::Crashed, Some(crash));
         }
     }
 

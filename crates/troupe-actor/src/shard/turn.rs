@@ -208,6 +208,11 @@ impl Shard {
         if self.drop_abandoned(job) {
             return;
         }
+        if job.slow {
+            // Whoever drives the shard meanwhile may have slept ever since: deadlines and waits that
+            // this job gives rise to would begin in the past (`TMR-4`).
+            self.refresh_clock(shared);
+        }
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.running = false;
         }

@@ -1,9 +1,14 @@
 //! Asks: each settles exactly once, with what became of it.
 
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+
 use troupe_actor::ask::AskError;
 use troupe_actor::frame::kind;
 use troupe_actor::id::Address;
+use troupe_actor::interrupt::TurnSlot;
 use troupe_actor::record::FOREVER;
+use troupe_actor::shard::{Job, Outbox};
 
 use crate::common::{Actor, Log, Settled, World, each, puppet, spawn_spec, trap};
 
@@ -268,4 +273,60 @@ fn replies_come_in_the_order_of_the_answers() {
     let slots: Vec<u32> = (0..100).map(|n: u32| world.ask(actor, n.to_string(), 1_000)).collect();
     world.run();
     assert_eq!(world.port.order(), slots);
+}
+
+#[test]
+fn what_an_actor_asked_itself_does_not_reach_its_next_life() {
+    // ASK-4
+    let (world, log) = (World::new(), Log::default());
+    let own = Arc::new(Mutex::new(Address::NONE));
+    let (noted, me) = (log.clone(), Arc::clone(&own));
+    let actor = world.spawn(spawn_spec(Actor::new(move || {
+        let (log, me) = (noted.clone(), Arc::clone(&me));
+        each(move |frame, out| {
+            log.add(format!("{} {}", frame.kind, String::from_utf8_lossy(frame.payload)));
+            match frame.payload {
+                b"begin" => out.ask(*me.lock().unwrap(), 1, 1_000, b"kept open"),
+                b"boom" => return Err(trap("boom")),
+                _ => {}
+            }
+            Ok(())
+        })
+    })));
+    *own.lock().unwrap() = actor;
+    world.tell(actor, "begin");
+    world.run();
+    world.tell(actor, "boom");
+    world.run();
+    assert_eq!(log.take(), ["1 begin", "2 kept open", "1 boom"]);
+}
+
+#[test]
+fn the_deadline_of_an_ask_begins_when_the_slow_turn_that_asks_ends() {
+    // TMR-4: the shard slept while a thread ran the turn, so its reading of the clock is old.
+    let (world, log) = (World::new(), Log::default());
+    let silent = spawn(&world, &log);
+    let asker = world.spawn(spawn_spec(Actor::new(move || {
+        each(move |frame, out| {
+            if frame.kind == 1 {
+                out.ask(silent, 1, 100, b"keep");
+            }
+            Ok(())
+        })
+    })));
+    world.tell(asker, "go");
+    let (handle, shared) = (&world.system.shards()[0], world.system.shared());
+    let slot = Arc::new(TurnSlot::default());
+    let (index, mut job) = (shared.add_slot(&slot), Job::default());
+    {
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(shared);
+        handle.drain_inbox(&mut shard, shared, &mut Outbox::default());
+        assert!(shard.next_job(shared, index, 1, &mut job));
+    }
+    world.now.fetch_add(5_000, Ordering::Release);
+    slot.mark_slow(1);
+    job.run(&slot, 1);
+    handle.state.lock().commit(shared, &mut job);
+    assert_eq!(world.system.next_due(), Some(world.now.load(Ordering::Acquire) + 101));
 }
