@@ -10,7 +10,8 @@ import { dropStamp, hashOf, readStamp, writeStamp } from './stamp.mjs';
 export const PROFILES = ['local', 'bench-dev', 'release'];
 
 const SOURCES = ['crates', 'Cargo.toml', 'Cargo.lock', 'rust-toolchain.toml'];
-const isSource = file => /\.(rs|toml|lock|wit|witx|json)$/.test(file) && !/[\\/](tests|benches)[\\/]/.test(file);
+const isSource = file =>
+  /\.(rs|toml|lock|wit|witx|json)$/.test(file) && !/[\\/](tests|benches|troupe-sim)[\\/]/.test(file);
 
 /**
  * Whether the addon at the root was built from these sources, with `profile` if one is given. With

@@ -1,0 +1,261 @@
+//! Messages: every one is accounted for exactly once (`DLV-2`).
+
+use troupe_actor::ask::AskError;
+use troupe_actor::counters::LossReason;
+use troupe_actor::dead_letter::DeadLetter;
+use troupe_actor::frame;
+use troupe_actor::id::Address;
+use troupe_actor::record::FOREVER;
+
+use super::types::Expect;
+use super::{Kind, Message, Model, Party, Phase, Settled, State};
+
+/// Bytes in front of a payload's padding: the message's number, its script, its hops.
+pub const HEAD_BYTES: usize = 8;
+/// A dead letter names its message by sender, path and length, so no two messages under way share
+/// all three: lengths go round in this range.
+const LENGTHS: u64 = 600;
+/// A payload of this length is over every limit.
+pub const TOO_LARGE: usize = 2_900;
+
+/// What a message makes its handler do, besides what chance says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Script {
+    /// Whatever chance says.
+    Any = 0,
+    /// It traps each time.
+    Poison = 1,
+    /// It traps in company only.
+    Flaky = 2,
+}
+
+/// A message as its receiver reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Payload {
+    /// Which message.
+    pub id: usize,
+    /// What it makes the handler do.
+    pub script: Script,
+    /// How many messages it may still set off, one after the other.
+    pub hops: u32,
+}
+
+impl Payload {
+    /// Reads a payload.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        let script = match bytes.get(4)? {
+            1 => Script::Poison,
+            2 => Script::Flaky,
+            _ => Script::Any,
+        };
+        Some(Self { id: frame::word(bytes, 0)? as usize, script, hops: u32::from(*bytes.get(5)?) })
+    }
+
+    /// Writes a payload of `len` bytes.
+    #[must_use]
+    pub fn write(self, len: usize) -> Vec<u8> {
+        let mut bytes = (self.id as u32).to_le_bytes().to_vec();
+        bytes.extend_from_slice(&[self.script as u8, self.hops as u8]);
+        bytes.resize(len.max(HEAD_BYTES), 0x5a);
+        bytes
+    }
+}
+
+impl Model {
+    /// A new message; the payload says which one it is.
+    pub fn message(
+        &mut self,
+        from: Party,
+        incarnation: u32,
+        address: Address,
+        kind: Kind,
+        hops: u32,
+    ) -> (usize, Vec<u8>) {
+        let id = self.messages.len();
+        let to = self.find(address);
+        let (sequence, len) = self.place(from, to);
+        let script = match self.random.below(1_000) {
+            n if n < self.faults.poison => Script::Poison,
+            n if n < self.faults.poison + self.faults.flaky => Script::Flaky,
+            _ => Script::Any,
+        };
+        let state = if matches!(from, Party::Actor(_)) { State::Held } else { State::Sent };
+        self.messages.push(Message {
+            from,
+            incarnation,
+            to,
+            address,
+            kind,
+            len,
+            sequence,
+            at: self.now,
+            state,
+            arrived: false,
+            settled: None,
+            told: false,
+        });
+        self.by_letter.entry((from, len)).or_default().push(id);
+        self.note(|| format!("m{id} {kind:?} {from:?} -> {to:?} {script:?}"));
+        (id, Payload { id, script, hops }.write(len))
+    }
+
+    /// A new message's place among those of its sender to its target, and its length, which no other
+    /// message shares that a dead letter could be about.
+    fn place(&mut self, from: Party, to: Option<usize>) -> (u64, usize) {
+        let Self { sequence, by_letter, messages, actors, .. } = self;
+        let path = |to: Option<usize>| to.map_or("", |key| actors[key].path.as_str());
+        let sequence = sequence.entry((from, to)).or_insert(0);
+        for _ in 0..LENGTHS {
+            *sequence += 1;
+            let len = match *sequence % 97 {
+                96 => TOO_LARGE,
+                _ => HEAD_BYTES + (*sequence % LENGTHS) as usize,
+            };
+            let others = by_letter.entry((from, len)).or_default();
+            others.retain(|id| messages[*id].is_under_way());
+            if !others.iter().any(|id| path(messages[*id].to) == path(to)) {
+                return (*sequence, len);
+            }
+        }
+        (*sequence, HEAD_BYTES)
+    }
+
+    /// The message was not sent after all.
+    pub fn unsend(&mut self, id: usize) {
+        self.messages[id].state = State::Void;
+        self.due.iter_mut().for_each(|due| due.retain(|(_, other)| *other != id));
+    }
+
+    /// A message reached its target's shard: its deadline runs from now on.
+    pub fn arrive(&mut self, id: usize) {
+        let shard = self.shard_of(self.messages[id].address);
+        let now = self.now;
+        let message = &mut self.messages[id];
+        if message.arrived {
+            return self.fail("DLV-1", format!("m{id} arrived twice"));
+        }
+        message.arrived = true;
+        self.note(|| format!("m{id} arrives"));
+        let message = &self.messages[id];
+        if message.state == State::Void || message.state == State::Held {
+            return self.fail("TURN-2", format!("m{id} arrived, but its turn had not succeeded"));
+        }
+        match message.kind {
+            Kind::Ask(_, timeout) if timeout != FOREVER => {
+                let due = now + u64::from(timeout) + 1;
+                self.due[shard].insert((due, id));
+                self.mark(due);
+            }
+            Kind::Send(_, wait) if wait != FOREVER => {
+                let due = now + u64::from(wait) + 1;
+                self.due_sends[shard].insert((due, id));
+                self.mark(due);
+            }
+            _ => {}
+        }
+    }
+
+    /// A dead letter: exactly one message is lost.
+    pub fn letter(&mut self, letter: &DeadLetter) {
+        self.totals.letters += 1;
+        let from = match letter.sender.port() {
+            Some(port) => Some(Party::Port(port)),
+            None => self.find(letter.sender).map(Party::Actor),
+        };
+        let Some(from) = from else {
+            return self.fail("DL-1", format!("a dead letter has an unknown sender: {letter:?}"));
+        };
+        let Some(id) = self.message_of(from, letter) else {
+            return self.fail("DLV-2", format!("a dead letter without a message: {letter:?}"));
+        };
+        self.note(|| format!("m{id} is lost: {}", letter.reason.as_str()));
+        self.lose(id, letter.reason);
+    }
+
+    /// The message that a dead letter is about: of this sender, of this length, to this path.
+    fn message_of(&self, from: Party, letter: &DeadLetter) -> Option<usize> {
+        // The likeliest first: what must not be lost is blamed only when nothing else fits.
+        let rank = |id: usize| match self.messages[id].state {
+            State::InHand if letter.reason == LossReason::Poison => Some(0),
+            State::Sent => Some(1),
+            State::InHand => Some(2),
+            State::Held | State::Void => Some(3),
+            _ => None,
+        };
+        let is_target = |id: usize| match self.messages[id].to {
+            Some(key) => *self.actors[key].path == *letter.target,
+            None => letter.target.is_empty(),
+        };
+        let candidates = self.by_letter.get(&(from, letter.bytes))?;
+        let ranked = candidates
+            .iter()
+            .filter(|id| is_target(**id))
+            .filter_map(|id| Some((self.why_not(*id, letter.reason).is_some(), rank(*id)?, *id)));
+        ranked.min().map(|(_, _, id)| id)
+    }
+
+    fn lose(&mut self, id: usize, reason: LossReason) {
+        let message = &self.messages[id];
+        let (state, to, kind) = (message.state, message.to, message.kind);
+        if matches!(state, State::Held | State::Void) {
+            return self.fail("TURN-2", format!("m{id} was refused, but its turn had not succeeded"));
+        }
+        if let Some(wrong) = self.why_not(id, reason) {
+            return self.fail("DL-1", format!("m{id} to {to:?} is lost as {}: {wrong}", reason.as_str()));
+        }
+        self.messages[id].state = if reason == LossReason::Poison { State::Failed } else { State::Lost(reason) };
+        match kind {
+            Kind::Ask(..) => self.settle(id, Settled::Error(error_of(reason))),
+            Kind::Send(..) if self.messages[id].settled.is_none() => {
+                self.settle(id, Settled::Error(error_of(reason)));
+            }
+            _ => {}
+        }
+    }
+
+    /// Why a message cannot be lost for this reason; `None` when it can.
+    fn why_not(&self, id: usize, reason: LossReason) -> Option<String> {
+        let message = &self.messages[id];
+        let Some(key) = message.to else {
+            let fits = reason == LossReason::NoSuchActor || (self.closing && reason == LossReason::Shutdown);
+            return (!fits).then(|| "nobody ever had its address".to_owned());
+        };
+        let actor = &self.actors[key];
+        let ended = actor.phase == Phase::Ended;
+        let going = ended || actor.ending.is_some() || actor.killed || actor.expect.is_some();
+        let holds = match reason {
+            LossReason::NoSuchActor | LossReason::Expired => false,
+            LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),
+            LossReason::Shutdown => self.closing,
+            LossReason::Killed => actor.killed && !ended,
+            LossReason::GaveUp => actor.gave_up || actor.expect == Some(Expect::GiveUp),
+            LossReason::TooLarge => message.len > actor.traits.mailbox.max_payload as usize,
+            LossReason::MailboxFull => !ended,
+            LossReason::Poison => actor.poisoned == Some(id),
+        };
+        let in_hand = message.state == State::InHand && !matches!(reason, LossReason::Killed | LossReason::Poison);
+        (!holds || in_hand).then(|| {
+            format!(
+                "the actor is {:?}, ending {:?}, killed {}, expected {:?}, the message {:?}",
+                actor.phase, actor.ending, actor.killed, actor.expect, message.state
+            )
+        })
+    }
+}
+
+/// The failure of an ask or a send that this loss means.
+#[must_use]
+pub const fn error_of(reason: LossReason) -> AskError {
+    match reason {
+        LossReason::NoSuchActor => AskError::NoSuchActor,
+        LossReason::Stopped | LossReason::Killed => AskError::Stopped,
+        LossReason::GaveUp => AskError::GaveUp,
+        LossReason::MailboxFull => AskError::MailboxFull,
+        LossReason::Expired => AskError::Timeout,
+        LossReason::Poison => AskError::Crashed,
+        LossReason::Shutdown => AskError::Shutdown,
+        LossReason::TooLarge => AskError::TooLarge,
+    }
+}

@@ -1,0 +1,247 @@
+//! The model: what must be true, told of everything that happens as it happens.
+//!
+//! Ports and behaviors call in from inside the kernel, the world from between its steps. The model
+//! never calls out. It keeps its own account of every message, ask, life and name, and predicts
+//! what comes next wherever a rule leaves no choice; the first surprise is a [`Violation`].
+
+mod asks;
+mod ends;
+mod lives;
+mod messages;
+mod sync;
+mod turns;
+mod types;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use troupe_actor::error::SpawnError;
+use troupe_actor::id::Address;
+
+use crate::plan::{Faults, Profile, Traits};
+use crate::random::Random;
+
+pub use lives::Came;
+pub use messages::{Payload, Script};
+pub use sync::Totals;
+pub use types::{Actor, Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
+
+/// The model, as ports and behaviors hold it.
+pub type Handle = Arc<Mutex<Model>>;
+
+/// The first thing that no rule allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The rule.
+    pub rule: &'static str,
+    /// What happened.
+    pub text: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.rule, self.text)
+    }
+}
+
+/// What must be true.
+pub struct Model {
+    /// The clock, in milliseconds.
+    pub now: u64,
+    /// What handlers decide with.
+    pub random: Random,
+    /// How often handlers do what.
+    pub faults: Faults,
+    /// How many messages one from outside may set off, one after the other.
+    pub hops: u32,
+    /// Shards of the system.
+    pub shards: u32,
+    /// Every actor there ever was.
+    pub actors: Vec<Actor>,
+    /// Those that have not ended.
+    pub live: Vec<usize>,
+    /// Every message there ever was.
+    pub messages: Vec<Message>,
+    /// Names and who has them.
+    pub names: BTreeMap<String, usize>,
+    /// Times at which something may fall due.
+    pub instants: BTreeSet<u64>,
+    /// The system shuts down.
+    pub closing: bool,
+    /// The first thing that no rule allows.
+    pub violation: Option<Violation>,
+    /// The actor whose spawn is under way: its address is not known yet.
+    spawning: Option<usize>,
+    by_tag: HashMap<u64, usize>,
+    slots: HashMap<(u32, u32), Slot>,
+    /// Messages by sender, length and target, to find the one that a dead letter is about.
+    by_letter: HashMap<(Party, usize), Vec<usize>>,
+    sequence: HashMap<(Party, Option<usize>), u64>,
+    /// The last message that each target handled of each sender.
+    last_handled: HashMap<(Party, usize), u64>,
+    /// Asks with a deadline, by shard: when, which.
+    due: Vec<BTreeSet<(u64, usize)>>,
+    /// Sends that wait for room, by shard: when they must have been refused, which.
+    due_sends: Vec<BTreeSet<(u64, usize)>>,
+    /// Settled asks of ports that the port must hear of with the next flush, by shard.
+    untold: Vec<Vec<usize>>,
+    totals: sync::Counted,
+    trace: Option<VecDeque<String>>,
+}
+
+/// Lines of the trace that are kept.
+const TRACE_LINES: usize = 100_000;
+
+impl Model {
+    /// A model of an empty system.
+    #[must_use]
+    pub fn new(profile: &Profile, random: Random, now: u64, traced: bool) -> Self {
+        let shards = profile.shards as usize;
+        Self {
+            now,
+            random,
+            faults: profile.faults.clone(),
+            hops: profile.hops,
+            shards: profile.shards,
+            actors: Vec::new(),
+            live: Vec::new(),
+            messages: Vec::new(),
+            names: BTreeMap::new(),
+            instants: BTreeSet::new(),
+            closing: false,
+            violation: None,
+            spawning: None,
+            by_tag: HashMap::new(),
+            slots: HashMap::new(),
+            by_letter: HashMap::new(),
+            sequence: HashMap::new(),
+            last_handled: HashMap::new(),
+            due: vec![BTreeSet::new(); shards],
+            due_sends: vec![BTreeSet::new(); shards],
+            untold: vec![Vec::new(); shards],
+            totals: sync::Counted::default(),
+            trace: traced.then(VecDeque::new),
+        }
+    }
+
+    /// Notes a violation; the first one counts.
+    pub fn fail(&mut self, rule: &'static str, text: impl Into<String>) {
+        let text = text.into();
+        self.note(|| format!("VIOLATION {rule}: {text}"));
+        if self.violation.is_none() {
+            self.violation = Some(Violation { rule, text });
+        }
+    }
+
+    /// Fails unless `holds`.
+    pub fn require(&mut self, holds: bool, rule: &'static str, text: impl FnOnce() -> String) {
+        if !holds {
+            self.fail(rule, text());
+        }
+    }
+
+    /// Adds a line to the trace, if there is one.
+    pub fn note(&mut self, line: impl FnOnce() -> String) {
+        let now = self.now;
+        if let Some(trace) = &mut self.trace {
+            if trace.len() == TRACE_LINES {
+                trace.pop_front();
+            }
+            trace.push_back(format!("{now:>7} {}", line()));
+        }
+    }
+
+    /// Takes the trace.
+    pub fn take_trace(&mut self) -> Vec<String> {
+        self.trace.take().map(Vec::from).unwrap_or_default()
+    }
+
+    /// Something may fall due then.
+    pub fn mark(&mut self, at: u64) {
+        if at > self.now && self.instants.len() < 500 {
+            self.instants.insert(at);
+        }
+    }
+
+    /// The shard of an address.
+    #[must_use]
+    pub fn shard_of(&self, address: Address) -> usize {
+        (address.index % self.shards) as usize
+    }
+
+    /// The actor at an address, ended ones included.
+    #[must_use]
+    pub fn find(&self, address: Address) -> Option<usize> {
+        self.by_tag.get(&address.tag).copied()
+    }
+
+    /// The live actor in a cell.
+    #[must_use]
+    pub fn occupant(&self, index: u32) -> Option<usize> {
+        self.live.iter().copied().find(|key| self.actors[*key].address.index == index)
+    }
+
+    /// A new actor is being spawned: its number. Its address comes with [`Model::spawned`].
+    pub fn begin_spawn(&mut self, traits: Traits, name: Option<String>) -> usize {
+        let key = self.actors.len();
+        self.actors.push(Actor::new(traits, name));
+        self.spawning = Some(key);
+        key
+    }
+
+    /// The spawn succeeded.
+    pub fn spawned(&mut self, key: usize, address: Address, id: &str) {
+        self.bind(key, address);
+        let actor = &mut self.actors[key];
+        actor.path = actor.name.as_ref().map_or_else(|| format!("/user/${id}"), |name| format!("/user/{name}"));
+        let name = actor.name.clone();
+        if let Some(name) = name {
+            let holder = self.names.insert(name.clone(), key);
+            self.require(holder.is_none(), "REG-1", || format!("'{name}' was given to a second actor, #{key}"));
+        }
+        self.spawning = None;
+    }
+
+    /// The spawn was refused because of its name, which is `holder`'s.
+    pub fn name_taken(&mut self, key: usize, holder: Address) {
+        self.spawning = None;
+        let name = self.actors[key].name.clone().unwrap_or_default();
+        self.actors[key].phase = Phase::Ended;
+        let known = self.names.get(&name).copied();
+        let right = known.is_some_and(|known| self.actors[known].address == holder);
+        self.require(right, "REG-1", || format!("'{name}' was refused to #{key}, but {known:?} has it"));
+    }
+
+    /// The spawn was refused for another reason than its name.
+    pub fn refused(&mut self, key: usize, error: &SpawnError, closing: bool) {
+        self.spawning = None;
+        self.actors[key].phase = Phase::Ended;
+        let expected = closing && *error == SpawnError::Shutdown;
+        self.require(expected, "STA-1", || format!("#{key} was refused: {error}"));
+    }
+
+    /// The address of an actor becomes known.
+    fn bind(&mut self, key: usize, address: Address) {
+        let actor = &mut self.actors[key];
+        if actor.address == address {
+            return;
+        }
+        actor.address = address;
+        self.live.push(key);
+        let other = self.by_tag.insert(address.tag, key);
+        self.require(other.is_none(), "REG-3", || format!("#{key} has the address of {other:?}"));
+        self.note(|| format!("#{key} is at {}:{}", address.index, address.index));
+    }
+
+    /// The actor that an event is about.
+    fn subject(&mut self, address: Address) -> Option<usize> {
+        if let Some(key) = self.find(address) {
+            return Some(key);
+        }
+        let key = self.spawning?;
+        self.bind(key, address);
+        Some(key)
+    }
+}

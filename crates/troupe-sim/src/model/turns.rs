@@ -1,0 +1,279 @@
+//! Turns: what an actor may be given, and what its result does (`TURN-1` … `TURN-6`).
+
+use std::collections::hash_map::Entry;
+
+use troupe_actor::ask::AskError;
+use troupe_actor::frame::{Frames, kind};
+use troupe_actor::reason::ReasonTag;
+
+use super::messages::Payload;
+use super::types::{Ending, Frame};
+use super::{Deed, Hand, Kind, Model, Phase, Settled, State, Work};
+
+/// Most frames of a turn (`TURN-5`).
+const MAX_FRAMES: usize = 64;
+/// Most bytes of a turn of several frames (`TURN-5`).
+const MAX_BYTES: usize = 30 * 1024;
+
+impl Model {
+    /// A turn was taken out of an actor's mailbox.
+    pub fn take_turn(&mut self, key: usize, frames: &[u8]) {
+        self.require_idle(key, Work::Turn);
+        let awaiting = std::mem::take(&mut self.actors[key].awaiting);
+        let mut taken = Vec::new();
+        for frame in Frames::new(frames) {
+            match frame.kind {
+                kind::MESSAGE | kind::ASK => {
+                    if let Some(id) =
+                        self.message_taken(key, frame.payload, (frame.kind == kind::ASK).then_some(frame.corr))
+                    {
+                        taken.push(Frame::Message(id));
+                    }
+                }
+                _ => {
+                    let wanted =
+                        awaiting.is_empty() || (awaiting.contains(&frame.corr) && frame.kind != kind::SEND_FAILED);
+                    self.require(wanted, "REE-1", || format!("#{key} waits for {awaiting:?} and got {}", frame.corr));
+                    if let Some(id) = self.answer_taken(key, &frame) {
+                        taken.push(Frame::Answer(id));
+                    }
+                }
+            }
+        }
+        let hand = Hand { work: Work::Turn, frames: taken, deed: None };
+        self.check_turn(key, &hand, !awaiting.is_empty(), frames.len());
+        self.note(|| format!("#{key} takes {:?}", hand.frames));
+        self.actors[key].hand = Some(hand);
+    }
+
+    fn require_idle(&mut self, key: usize, work: Work) {
+        let actor = &self.actors[key];
+        let fits = match work {
+            Work::Turn => actor.phase == Phase::Up && !actor.queued_job,
+            Work::Start => actor.phase == Phase::Coming && actor.queued_job,
+            Work::Stop => actor.phase == Phase::Stopping && actor.queued_job,
+        };
+        if !fits || actor.hand.is_some() {
+            let text =
+                format!("#{key} was given a {work:?} while it is {:?}, with {:?} in hand", actor.phase, actor.hand);
+            self.fail("TURN-1", text);
+        }
+    }
+
+    fn message_taken(&mut self, key: usize, payload: &[u8], corr: Option<u32>) -> Option<usize> {
+        let Some(id) = Payload::read(payload).map(|payload| payload.id).filter(|id| *id < self.messages.len()) else {
+            self.fail("DLV-4", format!("#{key} was given a message that nobody sent"));
+            return None;
+        };
+        let message = &self.messages[id];
+        let (to, state, settled, len) = (message.to, message.state, message.settled.is_some(), message.len);
+        let ask = matches!(message.kind, Kind::Ask(..));
+        self.require(to == Some(key), "DLV-1", || format!("m{id} is for {to:?} and was given to #{key}"));
+        self.require(len == payload.len(), "DLV-4", || {
+            format!("m{id} was sent with {len} bytes, not {}", payload.len())
+        });
+        self.require(ask == corr.is_some(), "DLV-4", || format!("m{id} is no longer what it was"));
+        let rule = match state {
+            State::Sent => None,
+            State::Held | State::Void => Some("TURN-2"),
+            State::InHand | State::Handled | State::Lost(_) => Some("DLV-1"),
+            State::Failed => Some("MBX-3"),
+        };
+        if let Some(rule) = rule {
+            self.fail(rule, format!("#{key} was given m{id}, which is {state:?}"));
+        }
+        if let Some(corr) = corr {
+            self.require(!settled, "ASK-3", || format!("#{key} was given m{id}, which was settled before"));
+            self.actors[key].open.insert(corr, id);
+        }
+        self.messages[id].state = State::InHand;
+        Some(id)
+    }
+
+    fn check_turn(&mut self, key: usize, hand: &Hand, awaited: bool, bytes: usize) {
+        let messages: Vec<usize> = hand.messages().collect();
+        let count = hand.frames.len();
+        let Self { actors, messages: all, now, .. } = self;
+        let actor = &mut actors[key];
+        while actor.replay.front().is_some_and(|id| {
+            let message = &all[*id];
+            matches!(message.state, State::Lost(_))
+                || (message.state != State::InHand
+                    && message.settled.is_some()
+                    && matches!(message.kind, Kind::Ask(..)))
+        }) {
+            actor.replay.pop_front();
+        }
+        let wrong = if count == 0 || count > MAX_FRAMES || (count > 1 && bytes > MAX_BYTES && !awaited) {
+            Some(("TURN-5", format!("a turn of {count} frames and {bytes} bytes")))
+        } else if awaited && !messages.is_empty() {
+            Some(("REE-1", format!("it waits for an answer and was given {messages:?}")))
+        } else if actor.ending == Some(Ending::Stop) && !messages.is_empty() {
+            Some(("STOP-1", format!("it was asked to stop and was given {messages:?}")))
+        } else if !actor.traits.batches && count > 1 && !awaited {
+            Some(("TURN-4", format!("it takes one at a time and was given {count}")))
+        } else if actor.cautious > *now && messages.len() > 1 {
+            Some(("TURN-3", format!("it is cautious until {} and was given {messages:?}", actor.cautious)))
+        } else if let (Some(next), Some(first)) = (actor.replay.front(), messages.first())
+            && (messages.len() > 1 || first != next)
+        {
+            Some(("TURN-3", format!("its replay goes on with m{next} and it was given {messages:?}")))
+        } else {
+            None
+        };
+        if let Some((rule, text)) = wrong {
+            self.fail(rule, format!("#{key}: {text}"));
+        }
+    }
+
+    /// Another job than a turn was taken.
+    pub fn take_job(&mut self, key: usize, work: Work) {
+        self.require_idle(key, work);
+        self.note(|| format!("#{key} takes its {work:?}"));
+        let actor = &mut self.actors[key];
+        actor.queued_job = false;
+        actor.hand = Some(Hand { work, frames: Vec::new(), deed: None });
+    }
+
+    /// A turn that left its thread half-way was taken up again.
+    pub fn take_again(&mut self, key: usize) {
+        let actor = &mut self.actors[key];
+        let fits = actor.queued_job && actor.hand.is_some();
+        actor.queued_job = false;
+        self.require(fits, "TURN-1", || format!("#{key} goes on with a turn that it did not begin"));
+    }
+
+    /// A turn comes back from a port's thread without having run.
+    pub fn give_back(&mut self, key: usize, suspended: bool) {
+        let actor = &mut self.actors[key];
+        if suspended {
+            actor.queued_job = true;
+            return;
+        }
+        let Some(hand) = actor.hand.take() else { return };
+        for id in hand.messages() {
+            self.messages[id].state = State::Sent;
+        }
+    }
+
+    /// A turn is about to be committed: what it does is fixed now.
+    pub(super) fn commit_turn(&mut self, key: usize, hand: &Hand) {
+        let deed = hand.deed.clone().unwrap_or_default();
+        self.note(|| format!("#{key} commits {deed:?}"));
+        if self.actors[key].killed {
+            hand.messages().for_each(|id| self.messages[id].state = State::Sent);
+            self.void(&deed);
+            return;
+        }
+        match deed.failed {
+            Some(tag) => self.turn_crashes(key, hand, &deed, tag),
+            None => self.turn_succeeds(key, hand, &deed),
+        }
+    }
+
+    fn void(&mut self, deed: &Deed) {
+        deed.emitted.iter().for_each(|id| self.messages[*id].state = State::Void);
+    }
+
+    fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
+        for reply in &deed.replies {
+            let ask = self.actors[key].open.get(&reply.corr).copied();
+            // One that went back into the queue is not the handler's to answer.
+            if let Some(id) = ask.filter(|id| matches!(self.messages[*id].state, State::InHand | State::Handled)) {
+                let value = reply.payload.clone();
+                self.settle(id, if reply.failed { Settled::Refusal(value) } else { Settled::Value(value) });
+            }
+        }
+        for (at, frame) in hand.frames.iter().enumerate() {
+            match (at < deed.consumed as usize, *frame) {
+                (true, Frame::Message(id)) => self.message_handled(key, id),
+                (true, Frame::Answer(id)) => self.messages[id].told = true,
+                (false, Frame::Message(id)) => self.messages[id].state = State::Sent,
+                (false, Frame::Answer(_)) => {}
+            }
+        }
+        let own = self.shard_of(self.actors[key].address);
+        for id in &deed.emitted {
+            let id = *id;
+            self.messages[id].state = State::Sent;
+            if self.shard_of(self.messages[id].address) == own {
+                self.arrive(id);
+            }
+        }
+        let messages = &self.messages;
+        self.actors[key].open.retain(|_, id| messages[*id].settled.is_none());
+        let actor = &mut self.actors[key];
+        actor.awaiting.clone_from(&deed.awaits);
+        if deed.stops && actor.ending.is_none() {
+            actor.ending = Some(Ending::Stop);
+        }
+    }
+
+    fn message_handled(&mut self, key: usize, id: usize) {
+        self.totals.handled += 1;
+        let message = &mut self.messages[id];
+        message.state = State::Handled;
+        let (from, sequence) = (message.from, message.sequence);
+        let before = match self.last_handled.entry((from, key)) {
+            Entry::Occupied(mut entry) => entry.insert(sequence),
+            Entry::Vacant(entry) => {
+                entry.insert(sequence);
+                0
+            }
+        };
+        self.require(before < sequence, "ORD-1", || {
+            format!("#{key} handled message {sequence} of {from:?}, m{id}, after message {before}")
+        });
+        let actor = &mut self.actors[key];
+        if actor.replay.front() == Some(&id) {
+            actor.replay.pop_front();
+        }
+    }
+
+    fn turn_crashes(&mut self, key: usize, hand: &Hand, deed: &Deed, tag: ReasonTag) {
+        self.void(deed);
+        let messages: Vec<usize> = hand.messages().collect();
+        let several = messages.len() > 1;
+        let mut free = false;
+        match messages[..] {
+            [] => {}
+            [culprit] => {
+                let actor = &mut self.actors[key];
+                actor.poisoned = Some(culprit);
+                if actor.replay.front() == Some(&culprit) {
+                    actor.replay.pop_front();
+                    free = std::mem::take(&mut actor.replay_free);
+                }
+                self.totals.failed += 1;
+                self.settle_ask(culprit, AskError::Crashed);
+            }
+            _ => {
+                messages.iter().for_each(|id| self.messages[*id].state = State::Sent);
+                let actor = &mut self.actors[key];
+                actor.replay = messages.iter().copied().collect();
+                actor.replay_free = true;
+            }
+        }
+        self.settle_open(key, AskError::Crashed);
+        self.actors[key].awaiting.clear();
+        let uptime = self.now.saturating_sub(self.actors[key].since);
+        self.fails(key, tag, uptime, deed.deterministic, several, free);
+    }
+
+    /// Asks that an actor consumed and did not answer are settled by its crash or its end.
+    pub(super) fn settle_open(&mut self, key: usize, error: AskError) {
+        let mut open: Vec<usize> = self.actors[key].open.drain().map(|(_, id)| id).collect();
+        open.sort_unstable();
+        for id in open {
+            if self.messages[id].state == State::Handled {
+                self.settle_ask(id, error);
+            }
+        }
+    }
+
+    fn settle_ask(&mut self, id: usize, error: AskError) {
+        if matches!(self.messages[id].kind, Kind::Ask(..)) {
+            self.settle(id, Settled::Error(error));
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! What the model keeps of actors and messages.
+
+use std::collections::{HashMap, VecDeque};
+
+use troupe_actor::ask::AskError;
+use troupe_actor::counters::LossReason;
+use troupe_actor::id::Address;
+use troupe_actor::reason::ReasonTag;
+
+use crate::plan::Traits;
+
+/// Who sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Party {
+    /// A port, by its index.
+    Port(u32),
+    /// An actor, by its number in the model.
+    Actor(usize),
+}
+
+/// How a message was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// One way.
+    Tell,
+    /// One way, and the sending actor hears of a refusal under this tag.
+    Reported(u32),
+    /// One way, and the port's slot hears of it; it may wait for room this long, in milliseconds.
+    Send(u32, u32),
+    /// With an answer: the port's slot or the actor's tag, and the timeout in milliseconds.
+    Ask(u32, u32),
+}
+
+/// Where a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Emitted by a turn that has not succeeded yet.
+    Held,
+    /// Emitted by a turn that crashed: it must never be seen.
+    Void,
+    /// Under way, waiting for room, or queued.
+    Sent,
+    /// In a running turn.
+    InHand,
+    /// Handled.
+    Handled,
+    /// It crashed its handler alone.
+    Failed,
+    /// There is a dead letter about it.
+    Lost(LossReason),
+}
+
+/// How an ask was settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// Answered.
+    Value(Vec<u8>),
+    /// Answered with the actor's own error.
+    Refusal(Vec<u8>),
+    /// Failed.
+    Error(AskError),
+}
+
+/// A message.
+#[derive(Clone, Debug)]
+pub struct Message {
+    /// Who sent it.
+    pub from: Party,
+    /// The sending actor's incarnation; 0 for a port.
+    pub incarnation: u32,
+    /// Whom it is for; `None` for an address that nobody ever had.
+    pub to: Option<usize>,
+    /// The target's address.
+    pub address: Address,
+    /// How it was sent.
+    pub kind: Kind,
+    /// Payload bytes.
+    pub len: usize,
+    /// Its place among the messages of this sender to this target.
+    pub sequence: u64,
+    /// When it was sent.
+    pub at: u64,
+    /// Where it is.
+    pub state: State,
+    /// It reached its shard.
+    pub arrived: bool,
+    /// What became of it, if it is an ask; for a send, `Value` when it was accepted.
+    pub settled: Option<Settled>,
+    /// The sender has heard of it.
+    pub told: bool,
+}
+
+impl Message {
+    /// A dead letter about it may still come.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        matches!(self.state, State::Held | State::Sent | State::InHand)
+    }
+}
+
+/// What a slot of a port waits for.
+#[derive(Clone, Copy, Debug)]
+pub struct Slot {
+    /// What.
+    pub what: Waits,
+    /// It has heard.
+    pub settled: bool,
+}
+
+/// What a slot of a port waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// An answer to this message, or its acceptance.
+    Message(usize),
+    /// The start of an actor.
+    Start(usize),
+    /// The end of an actor.
+    End(usize),
+    /// The end of the system.
+    Shutdown,
+}
+
+/// Where an actor is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Comes up with its first message.
+    Creating,
+    /// A start is queued or runs.
+    Coming,
+    /// Handles messages.
+    Up,
+    /// Waits until then to come up again.
+    Waiting(u64),
+    /// Its going down is queued or runs.
+    Stopping,
+    /// It has ended, or never was.
+    Ended,
+}
+
+/// What was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// After the current message.
+    Stop,
+    /// After the queue.
+    Drain,
+}
+
+/// What a failure must lead to, within the same step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expect {
+    /// A restart: failures in a row, and the shortest and the longest wait.
+    Restart(u32, u64, u64),
+    /// The end, with this reason.
+    End(ReasonTag),
+    /// The end, because it gave up.
+    GiveUp,
+    /// The end of a spawn whose first start failed with this reason: nothing is left (`STA-1`).
+    Vanish(ReasonTag),
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// Handles messages.
+    Turn,
+    /// Comes up.
+    Start,
+    /// Goes down.
+    Stop,
+}
+
+/// A job that was taken.
+#[derive(Clone, Debug)]
+pub struct Hand {
+    /// What it does.
+    pub work: Work,
+    /// Frames of a turn: the message, or the ask of the answered actor, or neither.
+    pub frames: Vec<Frame>,
+    /// What the behavior did; `None` until it ran.
+    pub deed: Option<Deed>,
+}
+
+/// One frame of a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A message.
+    Message(usize),
+    /// An answer to this ask, or a report about this tell.
+    Answer(usize),
+}
+
+impl Hand {
+    /// The messages of a turn.
+    pub fn messages(&self) -> impl Iterator<Item = usize> + '_ {
+        self.frames.iter().filter_map(|frame| match frame {
+            Frame::Message(id) => Some(*id),
+            Frame::Answer(_) => None,
+        })
+    }
+}
+
+/// What a behavior did with a job.
+#[derive(Clone, Debug, Default)]
+pub struct Deed {
+    /// Frames of the turn that it took.
+    pub consumed: u32,
+    /// Messages that it sent.
+    pub emitted: Vec<usize>,
+    /// Its answers.
+    pub replies: Vec<Reply>,
+    /// It stops its actor.
+    pub stops: bool,
+    /// The tags whose answers it waits for.
+    pub awaits: Vec<u32>,
+    /// It failed, with this reason.
+    pub failed: Option<ReasonTag>,
+    /// It will fail each time.
+    pub deterministic: bool,
+}
+
+/// An answer in a turn's result.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// The ask, as the kernel numbers it.
+    pub corr: u32,
+    /// What it says.
+    pub payload: Vec<u8>,
+    /// It is an error of the actor's own.
+    pub failed: bool,
+}
+
+/// An actor.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    /// How it was made.
+    pub traits: Traits,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its address; none until the spawn succeeded.
+    pub address: Address,
+    /// Its path.
+    pub path: String,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Lives begun.
+    pub incarnation: u32,
+    /// When the last life came up.
+    pub since: u64,
+    /// A job of it is queued.
+    pub queued_job: bool,
+    /// A job of it was taken.
+    pub hand: Option<Hand>,
+    /// Stop or drain was asked for.
+    pub ending: Option<Ending>,
+    /// It was killed.
+    pub killed: bool,
+    /// When it will be killed because it took too long to go down.
+    pub graces: Vec<u64>,
+    /// What must happen before this step is over.
+    pub expect: Option<Expect>,
+    /// Restarts that were charged.
+    pub charged: Vec<u64>,
+    /// Failures in a row.
+    pub failures: u32,
+    /// What is left of a crashed turn, to be handled one at a time.
+    pub replay: VecDeque<usize>,
+    /// The message that crashes its handler alone just now.
+    pub poisoned: Option<usize>,
+    /// The next crash of the replay is free.
+    pub replay_free: bool,
+    /// One message a turn until then.
+    pub cautious: u64,
+    /// Tags whose answers its handler waits for.
+    pub awaiting: Vec<u32>,
+    /// Asks that it took, as the kernel numbers them.
+    pub open: HashMap<u32, usize>,
+    /// Behaviors alive.
+    pub alive: u32,
+    /// Behaviors made.
+    pub made: u32,
+    /// Slots that wait for its end.
+    pub watchers: Vec<(u32, u32)>,
+    /// How it ended.
+    pub exit: Option<ReasonTag>,
+    /// It ended because it gave up.
+    pub gave_up: bool,
+    /// The next tag of an ask of its own; never reused, so that an answer names its ask.
+    pub next_tag: u32,
+    /// Asks and reported tells of its own, by tag.
+    pub tags: HashMap<u32, usize>,
+    /// The kernel's count of accepted messages, at the last look.
+    pub accepted: u64,
+    /// Its cell was seen in this step.
+    pub seen: u64,
+}
+
+impl Actor {
+    /// An actor whose spawn is under way.
+    #[must_use]
+    pub fn new(traits: Traits, name: Option<String>) -> Self {
+        let phase = match (traits.lazy, traits.creates_inline) {
+            (true, _) => Phase::Creating,
+            (false, _) => Phase::Coming,
+        };
+        let inline = !traits.lazy && traits.creates_inline;
+        Self {
+            queued_job: phase == Phase::Coming && !inline,
+            incarnation: u32::from(phase == Phase::Coming),
+            traits,
+            name,
+            address: Address::NONE,
+            path: String::new(),
+            phase,
+            since: 0,
+            hand: None,
+            ending: None,
+            killed: false,
+            graces: Vec::new(),
+            expect: None,
+            charged: Vec::new(),
+            failures: 0,
+            replay: VecDeque::new(),
+            poisoned: None,
+            replay_free: false,
+            cautious: 0,
+            awaiting: Vec::new(),
+            open: HashMap::new(),
+            alive: 0,
+            made: 0,
+            watchers: Vec::new(),
+            exit: None,
+            gave_up: false,
+            next_tag: 1,
+            tags: HashMap::new(),
+            accepted: 0,
+            seen: 0,
+        }
+    }
+
+    /// A job of it is queued or with some thread.
+    #[must_use]
+    pub const fn is_busy(&self) -> bool {
+        self.queued_job || self.hand.is_some()
+    }
+
+    /// A job of it is with some thread.
+    #[must_use]
+    pub const fn is_held(&self) -> bool {
+        self.hand.is_some() && !self.queued_job
+    }
+
+    /// It has not ended.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.phase != Phase::Ended && !self.address.is_none()
+    }
+}

@@ -1,0 +1,288 @@
+//! What a seed makes of a run: how large the system is, what happens how often, which faults.
+//!
+//! Each seed switches some faults off and others up, so that rare combinations are somebody's
+//! ordinary case ("swarm testing", Groce et al. 2012).
+
+use troupe_actor::spec::{MailboxSpec, Overflow};
+use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
+
+use crate::random::Random;
+
+/// What can happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A shard takes its inbox over.
+    Inbox,
+    /// A shard does what is due.
+    Timers,
+    /// A thread takes a job.
+    Take,
+    /// A thread runs its job.
+    Run,
+    /// A thread brings its job back.
+    Commit,
+    /// A shard sends what it put aside.
+    Flush,
+    /// Everything runs for a while.
+    Progress,
+    /// Time passes.
+    Advance,
+    /// Time passes until something is due, or a moment before or after.
+    AdvanceToDue,
+    /// A port spawns an actor.
+    Spawn,
+    /// A port tells.
+    Tell,
+    /// A port tells many at once.
+    Burst,
+    /// A port sends and wants to know when the message is in the mailbox.
+    Send,
+    /// A port asks.
+    Ask,
+    /// A port asks and offers its own thread.
+    AskInline,
+    /// A port gives up on an ask.
+    Abort,
+    /// Somebody watches an actor.
+    Watch,
+    /// An actor is asked to stop.
+    Stop,
+    /// An actor is asked to work off its queue and stop.
+    Drain,
+    /// An actor is killed.
+    Kill,
+}
+
+/// Every action with its usual weight, and whether a seed may switch it off.
+const ACTIONS: [(Action, u32, bool); 20] = [
+    (Action::Inbox, 60, false),
+    (Action::Timers, 40, false),
+    (Action::Take, 120, false),
+    (Action::Run, 100, false),
+    (Action::Commit, 100, false),
+    (Action::Flush, 40, false),
+    (Action::Progress, 8, false),
+    (Action::Advance, 20, false),
+    (Action::AdvanceToDue, 30, false),
+    (Action::Spawn, 12, false),
+    (Action::Tell, 50, true),
+    (Action::Burst, 10, true),
+    (Action::Send, 20, true),
+    (Action::Ask, 40, true),
+    (Action::AskInline, 15, true),
+    (Action::Abort, 6, true),
+    (Action::Watch, 10, true),
+    (Action::Stop, 6, true),
+    (Action::Drain, 6, true),
+    (Action::Kill, 6, true),
+];
+
+/// Faults and doings of handlers, each how often in a thousand messages or lives.
+#[derive(Clone, Debug, Default)]
+pub struct Faults {
+    /// A handler traps.
+    pub trap: u32,
+    /// A handler panics.
+    pub panic: u32,
+    /// A handler fails its turn itself.
+    pub crash: u32,
+    /// A result is malformed.
+    pub malformed: u32,
+    /// A message traps each time.
+    pub poison: u32,
+    /// A message traps in company only.
+    pub flaky: u32,
+    /// A handler stops its actor.
+    pub stop: u32,
+    /// A turn takes only a part of its messages.
+    pub partial: u32,
+    /// A job hangs until it is killed.
+    pub hang: u32,
+    /// A start fails.
+    pub start: u32,
+    /// A failing start will always fail.
+    pub deterministic: u32,
+    /// A going down panics.
+    pub stop_panic: u32,
+    /// A handler tells somebody.
+    pub tell: u32,
+    /// A handler asks somebody.
+    pub ask: u32,
+    /// A handler waits for its ask.
+    pub wait: u32,
+    /// An ask is left open.
+    pub open: u32,
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Shards.
+    pub shards: u32,
+    /// Threads that run jobs.
+    pub threads: u32,
+    /// Steps before the end.
+    pub steps: u32,
+    /// Most actors alive.
+    pub actors: u32,
+    /// Names in use.
+    pub names: u32,
+    /// How many messages one from outside may set off, one after the other.
+    pub hops: u32,
+    /// Longest step of time, in milliseconds.
+    pub leap: u32,
+    /// Largest capacity of a mailbox.
+    pub capacity: u32,
+    /// Whether the shutdown comes while everything is under way.
+    pub rude_end: bool,
+    /// What happens how often.
+    pub weights: Vec<(Action, u32)>,
+    /// What goes wrong how often.
+    pub faults: Faults,
+}
+
+impl Profile {
+    /// The profile of a seed.
+    #[must_use]
+    pub fn new(random: &mut Random) -> Self {
+        Self {
+            shards: random.between(1, 3),
+            threads: random.between(1, 5),
+            steps: random.between(300, 1_800),
+            actors: random.between(1, 14),
+            names: random.between(1, 6),
+            hops: random.between(0, 4),
+            leap: random.pick(&[3, 20, 200, 2_000]),
+            capacity: random.pick(&[1, 3, 10, 60, 200]),
+            rude_end: random.coin(),
+            weights: weights(random),
+            faults: faults(random),
+        }
+    }
+
+    /// What happens next.
+    pub fn action(&self, random: &mut Random) -> Action {
+        let mut at = random.below(self.weights.iter().map(|(_, weight)| weight).sum());
+        for (action, weight) in &self.weights {
+            if at < *weight {
+                return *action;
+            }
+            at -= weight;
+        }
+        Action::Progress
+    }
+}
+
+fn weights(random: &mut Random) -> Vec<(Action, u32)> {
+    ACTIONS
+        .iter()
+        .map(|(action, usual, optional)| {
+            let weight = match random.below(5) {
+                0 if *optional => 0,
+                1 => usual * 3,
+                2 => usual.div_ceil(3),
+                _ => *usual,
+            };
+            (*action, weight)
+        })
+        .collect()
+}
+
+fn faults(random: &mut Random) -> Faults {
+    let mut share = |usual: u32| match random.below(4) {
+        0 => 0,
+        1 => usual * 4,
+        _ => usual,
+    };
+    Faults {
+        trap: share(20),
+        panic: share(8),
+        crash: share(8),
+        malformed: share(6),
+        poison: share(25),
+        flaky: share(15),
+        stop: share(6),
+        partial: share(60),
+        hang: share(10),
+        start: share(60),
+        deterministic: share(60),
+        stop_panic: share(40),
+        tell: share(150),
+        ask: share(100),
+        wait: share(120),
+        open: share(100),
+    }
+}
+
+/// How an actor of the run is made.
+#[derive(Clone, Debug)]
+pub struct Traits {
+    /// Bounds of its mailbox.
+    pub mailbox: MailboxSpec,
+    /// Restart rules.
+    pub restart: RestartSpec,
+    /// Comes up with its first message.
+    pub lazy: bool,
+    /// Comes up on whatever thread asks for it.
+    pub creates_inline: bool,
+    /// What it does with a turn on a port's thread.
+    pub inline: Inline,
+    /// Takes several messages a turn.
+    pub batches: bool,
+    /// It came up after these many failed starts, if those of its kind fail.
+    pub start_fails: u32,
+}
+
+/// What a behavior does with a turn on a port's thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inline {
+    /// It is not asked.
+    Never,
+    /// Runs it.
+    Runs,
+    /// Runs half of it.
+    Suspends,
+    /// Does not run it.
+    Declines,
+}
+
+impl Traits {
+    /// An actor of a run.
+    #[must_use]
+    pub fn new(profile: &Profile, random: &mut Random) -> Self {
+        let overflow = [Overflow::Wait, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest];
+        Self {
+            mailbox: MailboxSpec {
+                max_messages: random.between(1, profile.capacity),
+                max_bytes: random.pick(&[2_000, 20_000, 1 << 20]),
+                overflow: random.pick(&overflow),
+                wait_ms: random.pick::<u64>(&[0, 5, 100, 3_000]),
+                max_payload: 2_000,
+            },
+            restart: restart(random),
+            lazy: random.permille(150),
+            creates_inline: random.permille(600),
+            inline: random.pick(&[Inline::Never, Inline::Runs, Inline::Runs, Inline::Suspends, Inline::Declines]),
+            batches: random.permille(800),
+            start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },
+        }
+    }
+}
+
+fn restart(random: &mut Random) -> RestartSpec {
+    let initial_ms = random.pick::<u64>(&[0, 1, 10, 100]);
+    let kinds = [BackoffKind::Immediate, BackoffKind::Linear, BackoffKind::Exponential, BackoffKind::Exponential];
+    RestartSpec {
+        restart: random.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]),
+        max_restarts: random.pick(&[0, 1, 2, 3, 5, 5, u32::MAX]),
+        within_ms: random.pick::<u64>(&[1, 10, 50, 400, 60_000]),
+        backoff: Backoff {
+            kind: random.pick(&kinds),
+            initial_ms,
+            factor: random.pick(&[1.0, 1.5, 2.0, 10.0]),
+            max_ms: initial_ms.max(random.pick::<u64>(&[1, 15, 150, 5_000])),
+            jitter: random.pick(&[0.0, 0.2, 1.0]),
+        },
+        reset_after_ms: random.pick::<u64>(&[5, 100, 2_000, 15_000]),
+    }
+}

@@ -1,0 +1,240 @@
+//! What comes from outside: spawns, messages, requests to end.
+
+use std::sync::Arc;
+
+use troupe_actor::cell::Waiter;
+use troupe_actor::error::SpawnError;
+use troupe_actor::frame::{Frame, kind};
+use troupe_actor::id::Address;
+use troupe_actor::record::{FLAG_CONFIRM, FOREVER, Record};
+use troupe_actor::shard::EndRequest;
+use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::system::Inline;
+
+use super::{World, name_of};
+use crate::behavior::Factory;
+use crate::model::{Kind, Party, Waits};
+use crate::plan::{Action, Traits};
+
+impl World {
+    /// Does what comes from outside.
+    pub(super) fn outside(&mut self, action: Action) {
+        match action {
+            Action::Spawn => self.spawn(),
+            Action::Tell => self.send(Kind::Tell, 1),
+            Action::Burst => {
+                let count = 1 + self.random.below(2 * self.profile.capacity.min(70) + 8);
+                self.send(Kind::Tell, count);
+            }
+            Action::Send => {
+                let slot = self.slot();
+                let wait = self.random.pick(&[0, 5, 100, 2_000]);
+                self.send(Kind::Send(slot, wait), 1);
+            }
+            Action::Ask => {
+                let slot = self.slot();
+                let timeout = self.random.pick(&[0, 1, 20, 200, 5_000]);
+                self.send(Kind::Ask(slot, timeout), 1);
+            }
+            Action::AskInline => self.ask_inline(),
+            Action::Abort => self.abort(),
+            Action::Watch => self.watch(),
+            Action::Stop => self.end(false),
+            Action::Drain => self.end(true),
+            Action::Kill => self.kill(),
+            _ => {}
+        }
+    }
+
+    pub(super) fn slot(&mut self) -> u32 {
+        self.next_slot += 1;
+        self.next_slot
+    }
+
+    fn port(&mut self) -> (u32, Address) {
+        let port = self.random.below(self.ports.len() as u32);
+        (port, self.ports[port as usize])
+    }
+
+    /// An actor, mostly a live one.
+    fn actor(&mut self) -> Option<usize> {
+        let mut model = self.model.lock();
+        let address = model.someone();
+        model.find(address)
+    }
+
+    fn spawn(&mut self) {
+        let full = self.model.lock().live.len() >= self.profile.actors as usize;
+        if full {
+            return;
+        }
+        let traits = Traits::new(&self.profile, &mut self.random);
+        let name = self.random.permille(600).then(|| name_of(self.random.below(self.profile.names)));
+        let (port, _) = self.port();
+        let slot = self.slot();
+        let (key, closing) = {
+            let mut model = self.model.lock();
+            let key = model.begin_spawn(traits.clone(), name.clone());
+            model.note(|| format!("#{key} is spawned: {name:?} {traits:?}"));
+            model.wait(port, slot, Waits::Start(key));
+            (key, model.closing)
+        };
+        let factory = Factory {
+            model: Arc::clone(&self.model),
+            key,
+            inline_start: traits.creates_inline,
+            inline: traits.inline,
+            batches: traits.batches,
+        };
+        let spec = ActorSpec {
+            factory: Arc::new(factory),
+            mailbox: traits.mailbox,
+            restart: traits.restart,
+            peers: Vec::new(),
+            user: Vec::new(),
+            lazy: traits.lazy,
+            inline: true,
+            faults: None,
+            start_ms: u64::MAX,
+            external: None,
+        };
+        let args = SpawnArgs { name: name.map(Arc::from), user: None };
+        let result = self.system.spawn(&Arc::new(spec), args, Some(Waiter { port, slot }));
+        let mut model = self.model.lock();
+        match result {
+            Ok(spawned) => {
+                model.spawned(key, spawned.address, &spawned.id.to_string());
+                model.require(!closing, "SHUT-3", || format!("#{key} was spawned into a closing system"));
+                if spawned.ready {
+                    model.forget(port, slot);
+                }
+            }
+            Err(error) => {
+                model.forget(port, slot);
+                match error {
+                    SpawnError::NameTaken { holder, .. } => model.name_taken(key, holder),
+                    other => model.refused(key, &other, closing),
+                }
+            }
+        }
+        drop(model);
+        self.check(None);
+    }
+
+    fn send(&mut self, kind: Kind, count: u32) {
+        let (port, me) = self.port();
+        let mut bytes = Vec::new();
+        for _ in 0..count {
+            self.write(port, me, kind, &mut bytes);
+        }
+        self.system.inject(&bytes);
+    }
+
+    /// Writes the record of a message; whom it is for is chance.
+    fn write(&mut self, port: u32, me: Address, kind: Kind, bytes: &mut Vec<u8>) -> usize {
+        let mut model = self.model.lock();
+        let to = model.someone();
+        let hops = self.random.below(self.profile.hops + 1);
+        let (id, payload) = model.message(Party::Port(port), 0, to, kind, hops);
+        let (frame_kind, flags, word, slot) = match kind {
+            Kind::Send(slot, wait) => (kind::MESSAGE, FLAG_CONFIRM, wait, slot),
+            Kind::Ask(slot, timeout) => (kind::ASK, 0, timeout, slot),
+            _ => (kind::MESSAGE, 0, FOREVER, 0),
+        };
+        if slot != 0 {
+            model.wait(port, slot, Waits::Message(id));
+        }
+        if frame_kind == kind::ASK {
+            self.asked.push((port, slot));
+        }
+        let frame = Frame { kind: frame_kind, flags, corr: slot, address: me, payload: &payload };
+        Record { target: to, word, frame }.write_to(bytes);
+        id
+    }
+
+    fn ask_inline(&mut self) {
+        let (port, me) = self.port();
+        let slot = self.slot();
+        let timeout = self.random.pick(&[1, 20, 200, 5_000]);
+        let mut bytes = Vec::new();
+        let id = self.write(port, me, Kind::Ask(slot, timeout), &mut bytes);
+        let target = {
+            let mut model = self.model.lock();
+            model.arrive(id);
+            model.messages[id].to
+        };
+        let mut answer = Vec::new();
+        let inline = self.system.ask_inline(&bytes, &mut answer);
+        let mut model = self.model.lock();
+        model.note(|| format!("m{id} inline: {inline:?}"));
+        match inline {
+            Inline::Declined => {
+                model.forget(port, slot);
+                model.unsend(id);
+            }
+            Inline::Answered { failed } => {
+                let status = if failed { troupe_actor::ask::AskError::HandlerError as u32 } else { 0 };
+                model.completed(port, slot, status, &answer);
+            }
+            Inline::Pending | Inline::Settled => {}
+        }
+        drop(model);
+        self.check(target);
+    }
+
+    fn abort(&mut self) {
+        let Some((port, slot)) = self.asked.pop() else { return };
+        self.deliver_all();
+        self.model.lock().abort(port, slot);
+        self.system.abort_ask(self.ports[port as usize], slot);
+        self.check(None);
+    }
+
+    fn watch(&mut self) {
+        let Some(key) = self.actor() else { return };
+        let (port, _) = self.port();
+        let slot = self.slot();
+        let address = self.before_request(key);
+        self.model.lock().wait(port, slot, Waits::End(key));
+        self.system.watch(address, Waiter { port, slot });
+        self.check(None);
+    }
+
+    fn end(&mut self, drain: bool) {
+        let Some(key) = self.actor() else { return };
+        let (port, _) = self.port();
+        let slot = self.slot();
+        let waits = self.random.coin();
+        let grace = self.random.coin().then(|| self.random.pick::<u64>(&[0, 3, 40, 1_000]));
+        let address = self.before_request(key);
+        let mut model = self.model.lock();
+        if waits {
+            model.wait(port, slot, Waits::End(key));
+        }
+        model.end(key, drain, grace);
+        drop(model);
+        let waiter = waits.then_some(Waiter { port, slot });
+        self.system.end(address, EndRequest { drain, grace_ms: grace.unwrap_or(u64::MAX), waiter });
+        self.check(None);
+    }
+
+    fn kill(&mut self) {
+        let Some(key) = self.actor() else { return };
+        let address = self.before_request(key);
+        let lived = self.model.lock().kill(key);
+        let killed = self.system.kill(address);
+        self.model.lock().require(lived == killed, "STOP-1", || format!("#{key} lived: {lived}, kill said {killed}"));
+        self.check(None);
+    }
+
+    /// A request to an actor is served after what lies in the inbox of its shard.
+    fn before_request(&mut self, key: usize) -> Address {
+        let (address, shard) = {
+            let model = self.model.lock();
+            let address = model.actors[key].address;
+            (address, model.shard_of(address))
+        };
+        self.inbox(shard);
+        address
+    }
+}

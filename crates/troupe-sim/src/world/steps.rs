@@ -1,0 +1,191 @@
+//! What the kernel's own threads do, in steps that anything can come between.
+
+use troupe_actor::frame::kind;
+use troupe_actor::interrupt;
+use troupe_actor::record;
+use troupe_actor::shard::{Job, Outcome, Work};
+
+use super::{Held, World};
+use crate::model::{self, Came, Payload};
+
+impl World {
+    /// A shard takes its inbox over.
+    pub(super) fn inbox(&mut self, shard: usize) {
+        let handle = &self.system.shards()[shard];
+        if !handle.gate.is_filled() {
+            return;
+        }
+        handle.gate.take(&mut self.scratch);
+        let mut at = 0;
+        let mut model = self.model.lock();
+        while let Some(record) = record::read(&self.scratch.records, at) {
+            at += record.encoded_len();
+            let payload = match record.frame.kind {
+                kind::MESSAGE | kind::ASK => record.frame.payload,
+                record::kind::ACTOR_ASK => record.frame.payload.get(8..).unwrap_or_default(),
+                _ => continue,
+            };
+            match Payload::read(payload) {
+                Some(payload) => model.arrive(payload.id),
+                None => model.fail("DLV-4", "a message that nobody sent is under way"),
+            }
+        }
+        drop(model);
+        let mut state = handle.state.lock();
+        state.refresh_clock(self.system.shared());
+        state.drain(self.system.shared(), &self.scratch.records, &self.scratch.signals);
+        drop(state);
+        self.scratch.records.clear();
+        self.scratch.signals.clear();
+        self.check(None);
+    }
+
+    /// A shard does what is due.
+    pub(super) fn timers(&mut self, shard: usize) {
+        {
+            let mut model = self.model.lock();
+            model.expire(shard);
+            model.graces_over(shard);
+        }
+        let mut state = self.system.shards()[shard].state.lock();
+        state.refresh_clock(self.system.shared());
+        state.run_timers(self.system.shared());
+        drop(state);
+        self.ran[shard] = self.now();
+        self.check(None);
+    }
+
+    /// A thread takes a job of a shard, if it has none.
+    pub(super) fn take(&mut self, shard: usize, thread: usize) {
+        if self.threads[thread].held.is_some() {
+            return;
+        }
+        let mut job = Job::default();
+        let (index, number) = {
+            let thread = &mut self.threads[thread];
+            thread.number += 1;
+            (thread.index, thread.number)
+        };
+        let mut state = self.system.shards()[shard].state.lock();
+        state.refresh_clock(self.system.shared());
+        let taken = state.next_job(self.system.shared(), index, number, &mut job);
+        drop(state);
+        if taken {
+            let cell = job.local * self.profile.shards + shard as u32;
+            self.hold(shard, thread, cell, job);
+        }
+        self.check(None);
+    }
+
+    fn hold(&mut self, shard: usize, thread: usize, cell: u32, job: Job) {
+        let hangs = self.random.permille(self.profile.faults.hang);
+        let mut model = self.model.lock();
+        let Some(key) = model.occupant(cell) else {
+            return model.fail("STOP-2", format!("the vacant cell {cell} has a job"));
+        };
+        match &job.work {
+            // Faults of tests are not part of a run.
+            Work::Turn | Work::Fail(_) => model.take_turn(key, job.input.frames()),
+            Work::Resume(_) => model.take_again(key),
+            Work::Start(..) => model.take_job(key, model::Work::Start),
+            Work::Stop => model.take_job(key, model::Work::Stop),
+        }
+        drop(model);
+        let since = self.now();
+        self.threads[thread].held = Some(Held { shard, key, job, since, ran: false, hangs });
+    }
+
+    /// A thread runs its job, unless it hangs.
+    pub(super) fn run_job(&mut self, thread: usize) {
+        let now = self.now();
+        let thread = &mut self.threads[thread];
+        let killed = thread.is_killed();
+        let Some(held) = thread.held.as_mut().filter(|held| !held.ran) else { return };
+        let asked = self.model.lock().actors[held.key].killed;
+        if asked != killed {
+            let text = format!("#{} is killed: {asked}, its thread knows: {killed}", held.key);
+            return self.model.lock().fail("STOP-4", text);
+        }
+        if held.hangs && !killed {
+            return;
+        }
+        if now > held.since {
+            thread.slot.mark_slow(thread.number);
+        }
+        interrupt::install(&thread.slot);
+        held.job.run(&thread.slot, thread.number);
+        held.ran = true;
+    }
+
+    /// A thread brings its job back.
+    pub(super) fn commit(&mut self, thread: usize) {
+        let Some(mut held) = self.threads[thread].held.take_if(|held| held.ran) else { return };
+        let came = match held.job.outcome {
+            Outcome::Suspended(_) => Came::Suspended,
+            Outcome::Declined | Outcome::Pending => Came::Declined,
+            _ => Came::Ran,
+        };
+        // The watchdog looks every millisecond.
+        held.job.slow |= self.now() > held.since;
+        self.model.lock().before_commit(held.key, came);
+        let mut state = self.system.shards()[held.shard].state.lock();
+        state.commit(self.system.shared(), &mut held.job);
+        drop(state);
+        self.check(Some(held.key));
+    }
+
+    /// A shard sends what it put aside.
+    pub(super) fn flush(&mut self, shard: usize) {
+        self.system.shards()[shard].state.lock().flush(self.system.shared());
+        let current = self.ran[shard] == self.now();
+        self.model.lock().flushed(shard, current);
+    }
+
+    /// Nothing is under way between shards any more: a request to all of them finds nothing in the
+    /// inboxes that the model has not seen.
+    pub(super) fn deliver_all(&mut self) {
+        loop {
+            for shard in 0..self.profile.shards as usize {
+                self.flush(shard);
+            }
+            if !self.system.shards().iter().any(|handle| handle.gate.is_filled()) {
+                return;
+            }
+            for shard in 0..self.profile.shards as usize {
+                self.inbox(shard);
+            }
+        }
+    }
+
+    /// Everything runs for a while.
+    pub(super) fn progress(&mut self) {
+        for _ in 0..1 + self.random.below(6) {
+            if !self.round() {
+                break;
+            }
+        }
+    }
+
+    /// Each shard does all that a worker's round does; false when nothing was left to do.
+    pub(super) fn round(&mut self) -> bool {
+        let mut worked = false;
+        for shard in 0..self.profile.shards as usize {
+            worked |= self.system.shards()[shard].gate.is_filled();
+            self.inbox(shard);
+            self.timers(shard);
+            let first = self.random.below(self.profile.threads) as usize;
+            for offset in 0..self.threads.len() {
+                let thread = (first + offset) % self.threads.len();
+                worked |= self.threads[thread].held.is_none() && self.system.shards()[shard].state.lock().has_work();
+                self.take(shard, thread);
+                worked |= self.threads[thread].held.as_ref().is_some_and(|held| held.ran || !held.hangs);
+                self.run_job(thread);
+                worked |= self.threads[thread].held.as_ref().is_some_and(|held| held.ran);
+                self.commit(thread);
+            }
+            self.flush(shard);
+        }
+        worked |= self.system.shards().iter().any(|handle| handle.gate.is_filled());
+        worked && self.model.lock().violation.is_none()
+    }
+}

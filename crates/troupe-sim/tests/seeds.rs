@@ -1,0 +1,41 @@
+//! A short run, and seeds that once found something.
+#![allow(clippy::panic, reason = "tests")]
+
+use troupe_sim::run::{Plan, run, run_many};
+
+/// Seeds that failed once, and what they found.
+const FOUND: [(u64, &str); 4] = [
+    (437, "the failure of an ask of itself reached the actor's next life, from its hands"),
+    (658, "the failure of an ask of itself reached the actor's next life, from its open asks"),
+    (358, "a request to all shards delivers what it moves between them"),
+    (517, "an actor that waits for an answer is woken by its timeout"),
+];
+
+#[test]
+fn two_hundred_seeds_show_nothing_that_no_rule_allows() {
+    let report = run_many(&Plan { from: 0, seeds: 200, limit: None, threads: 2 });
+    for failure in &report.failures {
+        println!("{failure}");
+    }
+    assert!(report.failures.is_empty());
+    // A run in which nothing happens shows nothing.
+    assert!(report.totals.lives > 3_000 && report.totals.asks > 10_000, "{}", report.totals);
+}
+
+#[test]
+fn seeds_that_found_something_find_it_no_more() {
+    for (seed, what) in FOUND {
+        if let Err(failure) = run(seed) {
+            panic!("{what}: {failure}");
+        }
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run() {
+    for seed in [3, 77] {
+        let (first, second) = (troupe_sim::run::run_traced(seed), troupe_sim::run::run_traced(seed));
+        assert_eq!(first.1, second.1);
+        assert!(first.1.len() > 300);
+    }
+}
