@@ -38,9 +38,9 @@ pub enum ReasonTag {
     UpgradeFailed,
     /// A supervisor's restart budget is spent (`INT-6`).
     Intensity,
-    /// A linked actor ended abnormally (`MON-6`).
+    /// A linked actor ended abnormally.
     Linked,
-    /// There never was such an actor, or it was gone before it was watched (`MON-1`).
+    /// There never was such an actor, or it was gone before it was watched.
     NoSuchActor,
 }
 

@@ -4,11 +4,13 @@
 mod behaviors;
 mod environment;
 mod port;
+mod random;
 mod wild;
 mod world;
 
 pub use behaviors::{Actor, Handler, InlineMode, Log, Out, Turn, each, puppet, spawn_spec, trap};
 pub use environment::{Work, external};
 pub use port::{PATIENCE, Settled, TestPort};
-pub use wild::{Crowd, Random, quiet_panics, random_spec, wild};
+pub use random::Random;
+pub use wild::{Crowd, quiet_panics, random_spec, wild};
 pub use world::{World, ticker};

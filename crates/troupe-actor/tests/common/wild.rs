@@ -10,27 +10,7 @@ use troupe_actor::spec::{ActorSpec, Overflow};
 use troupe_actor::supervision::spec::Restart;
 
 use super::behaviors::{Actor, InlineMode, Out, spawn_spec, trap};
-
-/// The splitmix64 generator: small, and the same everywhere.
-pub struct Random(u64);
-
-impl Random {
-    pub const fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    }
-
-    pub fn below(&mut self, bound: u32) -> u32 {
-        (self.next() % u64::from(bound)) as u32
-    }
-}
+use super::random::Random;
 
 /// Where actors of a storm send to: they learn each other's addresses as they come.
 pub type Crowd = Arc<parking_lot::Mutex<Vec<Address>>>;

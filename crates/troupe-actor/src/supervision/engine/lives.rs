@@ -116,7 +116,8 @@ impl Engine {
         if !known || child.state == ChildState::Ended {
             return self.stale += 1;
         }
-        let unasked = child.state != ChildState::Stopping && child.fate == Fate::Live && !self.is_ending();
+        let lasting = !matches!(self.mode, Mode::Over) && !self.is_ending();
+        let unasked = lasting && child.state != ChildState::Stopping && child.fate == Fate::Live;
         let significant = child.spec.significant;
         self.end_child(no, reason, Ended::Gone, step);
         if unasked {
