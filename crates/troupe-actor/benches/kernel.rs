@@ -160,6 +160,7 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         faults: None,
         start_ms: u64::MAX,
         external: None,
+        parent: None,
     };
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address
 }

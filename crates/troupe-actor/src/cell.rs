@@ -13,6 +13,7 @@ use crate::shard::Parked;
 use crate::spec::{ActorSpec, Overflow, SpawnArgs};
 use crate::status::Status;
 use crate::supervision::decide::History;
+use crate::tree::spec::{Parent, ParentKind, SupervisorId};
 
 /// One actor. What every message touches comes first; what only some actors have is boxed.
 pub struct Cell {
@@ -60,7 +61,8 @@ pub struct Cell {
     pub rare: Option<Box<Rare>>,
 }
 
-/// A requested end that waits for its moment.
+/// A requested end that waits for its moment. The first three end the actor; the others end one life
+/// of it, and its address, name and mailbox stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
     /// After the current message.
@@ -69,6 +71,38 @@ pub enum Ending {
     Drain,
     /// Now.
     Kill,
+    /// The life ends after the current message as if it had crashed; [`Rare::doom`] says why.
+    Fail,
+    /// The life ends in order, after the current message.
+    TakeDown,
+    /// The life goes down in order just now.
+    TakingDown,
+    /// The life ends now.
+    KillLife,
+}
+
+/// What a supervised actor, or the member of a pool, is to its parent.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Its number among the children.
+    pub child: u32,
+    /// Its name within its parent; `None` for the member of a pool.
+    pub key: Option<Arc<str>>,
+    /// The parent knows that this life is up.
+    pub up: bool,
+    /// The parent gave the place up itself.
+    pub given_up: bool,
+}
+
+/// Whom an actor watches, who watches it, and whose fate it shares.
+#[derive(Debug, Default)]
+pub struct Bonds {
+    /// Its own watches: tag and target (`MON-1`).
+    pub watches: Vec<(u32, Address)>,
+    /// Actors that watch it, each with its tag.
+    pub watchers: Vec<(Address, u32)>,
+    /// Linked actors (`MON-6`).
+    pub links: Vec<Address>,
 }
 
 /// A message that waits for room in a full mailbox (`OVF-2`).
@@ -133,6 +167,12 @@ pub struct Rare {
     pub jobs: u32,
     /// When the running job has taken too long; 0 when that is not watched.
     pub job_deadline: u64,
+    /// Why its life ends with [`Ending::Fail`].
+    pub doom: Option<ExitReason>,
+    /// What it is to its parent; `None` for the member of a pool that was spawned on its own.
+    pub place: Option<Place>,
+    /// Monitors and links.
+    pub bonds: Option<Box<Bonds>>,
 }
 
 /// A port and one of its slots.
@@ -222,7 +262,32 @@ impl Cell {
     #[must_use]
     pub fn accepts(&self) -> bool {
         matches!(self.status, Status::Ready | Status::Starting | Status::Restarting | Status::Creating)
-            && self.ending.is_none()
+            && !self.is_closed()
+    }
+
+    /// Whether it was asked to end for good: its mailbox is closed.
+    #[inline]
+    #[must_use]
+    pub const fn is_closed(&self) -> bool {
+        matches!(self.ending, Some(Ending::Stop | Ending::Drain | Ending::Kill))
+    }
+
+    /// Its supervisor or pool; `None` under the pool of spawned actors.
+    #[must_use]
+    pub fn parent(&self) -> Option<&Arc<Parent>> {
+        self.spec.as_deref()?.parent.as_ref()
+    }
+
+    /// Whether it is a member of this pool and has not ended.
+    #[must_use]
+    pub fn is_member_of(&self, pool: SupervisorId) -> bool {
+        self.tag != 0 && self.parent().map_or(SupervisorId::USER, |parent| parent.id) == pool
+    }
+
+    /// Whether the tree decides what follows the end of a life.
+    #[must_use]
+    pub fn is_supervised(&self) -> bool {
+        self.parent().is_some_and(|parent| parent.kind == ParentKind::Supervisor)
     }
 
     /// Whether a turn could be taken now.

@@ -66,6 +66,15 @@ pub enum Event {
         /// What happened, where.
         text: String,
     },
+    /// A supervisor's or a pool's restart budget is spent; its parent decides what follows (`INT-6`).
+    GaveUp {
+        /// Its path.
+        path: Arc<str>,
+        /// Why.
+        reason: ExitReason,
+    },
+    /// The root gave up: every actor ends, and the system is not ready any more (`INT-6`).
+    SystemFailed(ExitReason),
     /// The system begins to shut down.
     Shutdown,
 }

@@ -35,4 +35,5 @@ pub mod status;
 pub mod supervision;
 pub mod system;
 pub mod ticker;
+pub mod tree;
 pub mod worker;

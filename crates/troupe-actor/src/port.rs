@@ -4,6 +4,7 @@
 use crate::ask::AskError;
 use crate::event::Event;
 use crate::reason::{Crash, ExitReason};
+use crate::tree::spec::TreeError;
 
 /// Bytes of a completion's header.
 pub const COMPLETION_BYTES: usize = 16;
@@ -43,8 +44,11 @@ pub trait Port: Send + Sync {
     /// An actor came up, or failed to.
     fn started(&self, slot: u32, result: Result<(), &crate::reason::StartError>);
 
-    /// An actor has ended.
-    fn ended(&self, slot: u32, reason: &ExitReason);
+    /// An actor has ended, in this life of it; 0 for one of which nothing is known.
+    fn ended(&self, slot: u32, reason: &ExitReason, incarnation: u32);
+
+    /// A tree came up or is gone, or a request of a supervisor is done; or it failed.
+    fn supervised(&self, slot: u32, result: Result<(), &TreeError>);
 
     /// Something happened.
     fn event(&self, event: &Event);

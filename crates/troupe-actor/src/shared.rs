@@ -18,6 +18,7 @@ use crate::port::{Port, write_completion};
 use crate::quiet::Quiet;
 use crate::registry::Registry;
 use crate::shard::Outbox;
+use crate::tree::spec::SupervisorId;
 
 /// Shared by all shards; everything in it locks for a moment only, and locks nothing else meanwhile.
 pub struct Shared {
@@ -33,6 +34,13 @@ pub struct Shared {
     dead_letters: Mutex<DeadLetters>,
     listeners: AtomicU32,
     closing: AtomicBool,
+    /// A shutdown was asked for, and has its deadline.
+    shutting_down: AtomicBool,
+    /// The shutdown still lets actors work off their queues.
+    draining: AtomicBool,
+    /// The root gave up (`INT-6`).
+    failed: AtomicBool,
+    next_supervisor: AtomicU32,
     live: AtomicU32,
     closed_waiters: Mutex<Vec<Waiter>>,
     random: AtomicU64,
@@ -54,6 +62,10 @@ impl Shared {
             dead_letters: Mutex::new(DeadLetters::new(dead_letters)),
             listeners: AtomicU32::new(0),
             closing: AtomicBool::new(false),
+            shutting_down: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
+            next_supervisor: AtomicU32::new(SupervisorId::USER.0 + 1),
             live: AtomicU32::new(0),
             closed_waiters: Mutex::new(Vec::new()),
             random: AtomicU64::new(seed),
@@ -179,6 +191,11 @@ impl Shared {
         !self.closing.swap(true, Ordering::SeqCst)
     }
 
+    /// Notes that a shutdown has its deadline. True for the first call.
+    pub fn begin_shutdown(&self) -> bool {
+        !self.shutting_down.swap(true, Ordering::SeqCst)
+    }
+
     /// Whether the system shuts down.
     #[inline]
     #[must_use]
@@ -186,10 +203,38 @@ impl Shared {
         self.closing.load(Ordering::Relaxed)
     }
 
+    /// While a system shuts down: whether actors still work off their queues (`SHUT-1`).
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Lets actors work off their queues while the system shuts down, or no longer.
+    pub fn set_draining(&self, on: bool) {
+        self.draining.store(on, Ordering::SeqCst);
+    }
+
+    /// The root gave up: the system ends by itself and is not ready any more (`INT-6`).
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the root gave up.
+    #[must_use]
+    pub fn is_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+
+    /// A number for one more supervisor or pool.
+    #[must_use]
+    pub fn new_supervisor(&self) -> SupervisorId {
+        SupervisorId(self.next_supervisor.fetch_add(1, Ordering::Relaxed))
+    }
+
     /// Why a message of an actor that was asked to stop is dropped.
     #[must_use]
     pub fn loss_of_stop(&self) -> LossReason {
-        if self.is_closing() { LossReason::Shutdown } else { LossReason::Stopped }
+        if self.is_closing() && !self.is_failed() { LossReason::Shutdown } else { LossReason::Stopped }
     }
 
     /// One actor more.

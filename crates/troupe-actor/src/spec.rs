@@ -6,6 +6,7 @@ use crate::behavior::BehaviorFactory;
 use crate::fault::Faults;
 use crate::id::Address;
 use crate::supervision::spec::RestartSpec;
+use crate::tree::spec::Parent;
 
 /// What a full mailbox does (`OVF-2`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,9 @@ pub struct ActorSpec {
     pub start_ms: u64,
     /// What runs it, if that is an environment outside the system; the factory is not used then.
     pub external: Option<External>,
+    /// The supervisor or pool it belongs to, filled in by the tree; `None` for the pool of spawned
+    /// actors (`SUP-8`).
+    pub parent: Option<Arc<Parent>>,
 }
 
 /// An actor whose jobs are done by a port's environment, such as a JavaScript thread.

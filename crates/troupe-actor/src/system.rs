@@ -1,6 +1,7 @@
 //! A system: its shards, its workers, and what can be asked of it from outside.
 
 mod quiet;
+mod supervise;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -148,6 +149,12 @@ impl ActorSystem {
         &self.shared
     }
 
+    /// Shards in turn, for new actors.
+    fn next_shard(&self) -> Option<&Arc<ShardHandle>> {
+        let next = self.next_shard.fetch_add(1, Ordering::Relaxed) as usize % self.shards.len();
+        self.shards.get(next)
+    }
+
     fn shard_of(&self, address: Address) -> Option<&Arc<ShardHandle>> {
         if address.port().is_some() {
             return None;
@@ -183,8 +190,7 @@ impl ActorSystem {
         }
         let inline = !spec.lazy && spec.faults.is_none() && spec.external.is_none() && spec.factory.creates_inline();
         let behavior = if inline { Some(spec.factory.create()?) } else { None };
-        let next = self.next_shard.fetch_add(1, Ordering::Relaxed) as usize % self.shards.len();
-        let Some(handle) = self.shards.get(next) else { return Err(SpawnError::Full) };
+        let Some(handle) = self.next_shard() else { return Err(SpawnError::Full) };
         let spawned = {
             let mut shard = handle.state.lock();
             shard.refresh_clock(&self.shared);
@@ -327,7 +333,11 @@ impl ActorSystem {
     /// The actor with this name, or at this path.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Address> {
-        let name = name.strip_prefix("/user/").unwrap_or(name);
+        let in_pool = name.rsplit_once('/').filter(|(_, last)| last.starts_with('$')).map(|(_, last)| last);
+        let name = in_pool.or_else(|| name.strip_prefix("/user/")).unwrap_or(name);
+        if name.starts_with('/') {
+            return self.with_tree(|shard, _| shard.tree_find(name)).flatten();
+        }
         match name.strip_prefix('$') {
             Some(id) => self.find_unnamed(id),
             None => self.shared.names.find(name),
@@ -366,7 +376,9 @@ impl ActorSystem {
     /// Whether a message is queued, under way or in an actor's hands.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.shards.iter().any(|handle| handle.gate.is_filled() || handle.state.lock().is_busy())
+        // When the last actor has ended, what shards still tell each other is of no use to anybody.
+        let ended = self.shared.is_closing() && self.shared.live() == 0;
+        self.shards.iter().any(|handle| (!ended && handle.gate.is_filled()) || handle.state.lock().is_busy())
     }
 
     /// The dead letters that are kept, oldest first.
@@ -381,8 +393,13 @@ impl ActorSystem {
             if self.shared.is_listened() {
                 self.shared.emit(&crate::event::Event::Shutdown);
             }
+            self.shared.set_draining(true);
+            self.with_tree(|shard, shared| shard.tree_shut_down(shared));
+        }
+        // A system whose root gave up has begun by itself, without a deadline.
+        if self.shared.begin_shutdown() {
             for index in 0..self.shards.len() as u32 {
-                self.with_shard(Address { index, tag: 0 }, |shard, shared| shard.end_all(shared, deadline_ms));
+                self.with_shard(Address { index, tag: 0 }, |shard, _| shard.set_deadline(deadline_ms));
             }
         }
         self.shared.when_empty(waiter);

@@ -100,7 +100,7 @@ impl ShardHandle {
             return None;
         }
         self.gate.take(scratch);
-        shard.drain(shared, &scratch.records, &scratch.signals);
+        shard.drain(shared, &scratch.records, &mut scratch.signals);
         let bytes = scratch.records.len();
         if scratch.records.capacity() > KEEP_BYTES {
             scratch.records = Vec::new();

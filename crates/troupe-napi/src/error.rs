@@ -5,6 +5,7 @@ use serde::Serialize;
 use troupe_actor::ask::AskError;
 use troupe_actor::error::SpawnError;
 use troupe_actor::reason::{Crash, ExitReason, ReasonTag};
+use troupe_actor::tree::spec::TreeError;
 use troupe_host::HostError;
 
 /// The codes, in the order of their numbers on the wire. 0 is "no error".
@@ -162,6 +163,16 @@ pub fn spawn_failure(error: &SpawnError) -> (u32, Vec<u8>) {
         _ => number::INTERNAL,
     };
     (number, Failure::new(number, error.to_string()).json())
+}
+
+/// The number and the payload of a tree that did not come up, or of a refused request.
+pub fn tree_failure(error: &TreeError) -> (u32, Vec<u8>) {
+    let TreeError::StartFailed { path, reason } = error else {
+        let number = if *error == TreeError::ShuttingDown { number::SHUTDOWN } else { number::CONFIG };
+        return (number, Failure::new(number, error.to_string()).json());
+    };
+    let crash = Crash::new(reason.tag, reason.text.clone());
+    (start_number(&crash), crash_json(Some(path), &crash))
 }
 
 #[cfg(test)]

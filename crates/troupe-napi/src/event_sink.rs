@@ -19,6 +19,8 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
         Event::Crashed(..)
             | Event::Restarting { .. }
             | Event::Failed(..)
+            | Event::GaveUp { .. }
+            | Event::SystemFailed(_)
             | Event::Log { .. }
             | Event::Host { .. }
             | Event::DeadLetter(_)
@@ -44,6 +46,10 @@ pub fn json(event: &Event) -> Vec<u8> {
         Event::CrashUnreproduced(subject) => about("crash-unreproduced", subject, &Value::Null),
         Event::Log { subject, level, text } => about("log", subject, &json!({ "level": level, "text": text })),
         Event::Host { name, text } => json!({ "event": name, "text": text }),
+        Event::GaveUp { path, reason: why } => {
+            json!({ "event": "supervisor:gave-up", "path": &**path, "reason": reason(why) })
+        }
+        Event::SystemFailed(why) => json!({ "event": "system:failed", "path": "/", "reason": reason(why) }),
         Event::Shutdown => json!({ "event": "system:shutdown" }),
         _ => Value::Null,
     };

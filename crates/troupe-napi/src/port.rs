@@ -12,8 +12,9 @@ use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::port::{COMPLETION_BYTES, Port};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
+use troupe_actor::tree::spec::TreeError;
 
-use crate::error::{Reason, crash_json, start_number, to_json};
+use crate::error::{Reason, crash_json, start_number, to_json, tree_failure};
 use crate::event_sink;
 use crate::slab::Slab;
 
@@ -300,8 +301,18 @@ impl Port for EnvPort {
         }
     }
 
-    fn ended(&self, slot: u32, reason: &ExitReason) {
-        self.complete(slot, 0, 0, &to_json(&Reason::from(reason)));
+    fn ended(&self, slot: u32, reason: &ExitReason, incarnation: u32) {
+        self.complete(slot, 0, incarnation, &to_json(&Reason::from(reason)));
+    }
+
+    fn supervised(&self, slot: u32, result: Result<(), &TreeError>) {
+        match result {
+            Ok(()) => self.complete(slot, 0, 0, &[]),
+            Err(error) => {
+                let (number, payload) = tree_failure(error);
+                self.complete(slot, number, 0, &payload);
+            }
+        }
     }
 
     fn event(&self, event: &Event) {

@@ -299,6 +299,7 @@ impl NativeSystem {
             faults: options.faults(),
             start_ms: options.start_ms(),
             external: None,
+            parent: None,
         };
         Ok(core.add_spec(spec))
     }
@@ -317,6 +318,7 @@ impl NativeSystem {
             faults: options.faults(),
             start_ms: options.start_ms(),
             external: Some(External { port, definition, handler_ms: options.handler_ms() }),
+            parent: None,
         })
     }
 

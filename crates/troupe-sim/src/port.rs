@@ -8,6 +8,7 @@ use troupe_actor::frame;
 use troupe_actor::port::{COMPLETION_BYTES, Port};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::shared::Shared;
+use troupe_actor::tree::spec::TreeError;
 
 use crate::model::Handle;
 
@@ -50,11 +51,13 @@ impl Port for SimPort {
         self.model.lock().started(self.index(), slot, result.map_err(|error| error.crash.tag));
     }
 
-    fn ended(&self, slot: u32, reason: &ExitReason) {
+    fn ended(&self, slot: u32, reason: &ExitReason, _incarnation: u32) {
         let shared: Option<Arc<Shared>> = self.shared.get().and_then(Weak::upgrade);
         let holder = |name: &str| shared.as_ref().and_then(|shared| shared.names.find(name));
         self.model.lock().down(self.index(), slot, reason, holder);
     }
+
+    fn supervised(&self, _slot: u32, _result: Result<(), &TreeError>) {}
 
     fn event(&self, event: &Event) {
         self.model.lock().event(event);

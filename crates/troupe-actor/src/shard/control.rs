@@ -14,6 +14,9 @@ use crate::reason::{ExitReason, ReasonTag};
 use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::status::Status;
+use crate::supervision::spec::Restart;
+use crate::tree::info::{ChildInfo, ChildKind};
+use crate::tree::spec::{Parent, SupervisorId};
 
 /// A snapshot of one actor.
 #[derive(Clone, Debug)]
@@ -68,28 +71,20 @@ impl Shard {
         behavior: Option<Box<dyn Behavior>>,
         waiter: Option<Waiter>,
     ) -> Result<(Address, ActorId), SpawnError> {
-        if shared.is_closing() || spec.external.is_some_and(|external| shared.port(external.port).is_none()) {
-            return Err(SpawnError::Shutdown);
-        }
-        let local = self.free.pop().unwrap_or_else(|| {
-            self.cells.push(Cell::vacant());
-            (self.cells.len() - 1) as u32
-        });
-        let index = self.global(local);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return Err(SpawnError::Full) };
-        let id = cell.id(index);
-        let address = Address { index, tag: shared.tag_of(id) };
-        if let Some(name) = &args.name
-            && let Err(holder) = shared.names.claim(name, address)
-        {
-            self.free.push(local);
-            if let Some(behavior) = behavior {
-                spec.factory.retire(behavior);
+        match self.move_in(shared, spec, args) {
+            Ok((local, address, id)) => {
+                self.first_life(shared, local, behavior, waiter);
+                Ok((address, id))
             }
-            return Err(SpawnError::NameTaken { name: name.to_string(), holder });
+            Err(error) => {
+                behavior.into_iter().for_each(|behavior| spec.factory.retire(behavior));
+                Err(error)
+            }
         }
-        cell.occupy(address.tag, Arc::clone(spec), args, self.now);
-        shared.actor_came();
+    }
+
+    fn first_life(&mut self, shared: &Shared, local: u32, behavior: Option<Box<dyn Behavior>>, waiter: Option<Waiter>) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
         match (behavior, cell.status()) {
             (Some(behavior), _) => {
                 cell.incarnation = 1;
@@ -106,7 +101,43 @@ impl Shard {
                 self.begin_start(shared, local);
             }
         }
-        Ok((address, id))
+    }
+
+    /// Takes a cell and a name for a new actor.
+    ///
+    /// # Errors
+    /// When the name is taken, or the system or the actor's pool takes no more.
+    pub(super) fn move_in(
+        &mut self,
+        shared: &Shared,
+        spec: &Arc<ActorSpec>,
+        args: SpawnArgs,
+    ) -> Result<(u32, Address, ActorId), SpawnError> {
+        let parent = spec.parent.as_deref();
+        let lost = spec.external.is_some_and(|external| shared.port(external.port).is_none());
+        if shared.is_closing() || lost || parent.is_some_and(Parent::is_closed) {
+            return Err(SpawnError::Shutdown);
+        }
+        let local = self.free.pop().unwrap_or_else(|| {
+            self.cells.push(Cell::vacant());
+            (self.cells.len() - 1) as u32
+        });
+        let index = self.global(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return Err(SpawnError::Full) };
+        let id = cell.id(index);
+        let address = Address { index, tag: shared.tag_of(id) };
+        if let Some(name) = &args.name
+            && let Err(holder) = shared.names.claim(name, address)
+        {
+            self.free.push(local);
+            return Err(SpawnError::NameTaken { name: name.to_string(), holder });
+        }
+        cell.occupy(address.tag, Arc::clone(spec), args, self.now);
+        shared.actor_came();
+        if let Some(parent) = parent {
+            parent.child_came();
+        }
+        Ok((local, address, id))
     }
 
     /// Asks an actor to end; the waiter hears when it has.
@@ -118,10 +149,14 @@ impl Shard {
         if let Some(waiter) = request.waiter {
             cell.rare_mut().end_waiters.push(waiter);
         }
+        if cell.ending == Some(Ending::TakingDown) {
+            // The life goes down already, and the actor with it.
+            cell.set_status(Status::Stopping);
+        }
         cell.ending = match (cell.ending, request.drain) {
-            (Some(Ending::Kill), _) => Some(Ending::Kill),
-            (None | Some(Ending::Drain), true) => Some(Ending::Drain),
-            (_, _) => Some(Ending::Stop),
+            (Some(Ending::Kill | Ending::KillLife), _) => Some(Ending::Kill),
+            (Some(Ending::Stop), _) | (_, false) => Some(Ending::Stop),
+            (_, true) => Some(Ending::Drain),
         };
         if request.grace_ms < u64::from(u32::MAX) {
             self.set_timer(request.grace_ms, TimerKind::Grace(local, tag));
@@ -144,7 +179,7 @@ impl Shard {
         if cell.external
             && let Some(job) = self.abandon(local)
         {
-            return self.take_back_killed(shared, job);
+            return self.take_back(shared, job);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         if cell.running {
@@ -162,26 +197,6 @@ impl Shard {
         }
     }
 
-    /// Kills whoever is left.
-    pub(super) fn kill_all(&mut self, shared: &Shared) {
-        for local in 0..self.cells.len() as u32 {
-            if self.cells.get(local as usize).is_some_and(|cell| cell.tag != 0) {
-                self.kill_local(shared, local);
-            }
-        }
-    }
-
-    /// Asks every actor to end, and kills those left at the deadline.
-    pub fn end_all(&mut self, shared: &Shared, deadline_ms: u64) {
-        self.set_timer(deadline_ms, TimerKind::Shutdown);
-        for local in 0..self.cells.len() as u32 {
-            if self.cells.get(local as usize).is_some_and(|cell| cell.tag != 0) {
-                let address = self.address_of(local);
-                self.end(shared, address, EndRequest { drain: true, grace_ms: u64::MAX, waiter: None });
-            }
-        }
-    }
-
     /// Tells the waiter when the actor has ended; at once if it has.
     pub fn watch(&mut self, shared: &Shared, address: Address, waiter: Waiter) {
         match self.resolve(address) {
@@ -192,11 +207,11 @@ impl Shard {
 
     fn watch_ended(&mut self, shared: &Shared, address: Address, waiter: Option<Waiter>) {
         let Some(waiter) = waiter else { return };
-        let reason = self
-            .ended
-            .get(&address.tag)
-            .map_or_else(|| ExitReason::plain(ReasonTag::Normal), |ended| ended.reason.clone());
-        self.tell_port(shared, waiter, |port, slot| port.ended(slot, &reason));
+        let (reason, incarnation) = self.ended.get(&address.tag).map_or_else(
+            || (ExitReason::plain(ReasonTag::Normal), 0),
+            |ended| (ended.reason.clone(), ended.incarnation),
+        );
+        self.tell_port(shared, waiter, |port, slot| port.ended(slot, &reason, incarnation));
     }
 
     /// A port gives up on an ask of its own.
@@ -221,6 +236,28 @@ impl Shard {
     pub fn statuses(&self) -> Vec<ActorStatus> {
         let live = self.cells.iter().enumerate().filter(|(_, cell)| cell.tag != 0);
         live.map(|(local, cell)| self.snapshot(local as u32, cell)).collect()
+    }
+
+    /// The members of a pool that have not ended.
+    pub(crate) fn members(&self, pool: SupervisorId) -> Vec<ChildInfo> {
+        let all = self.cells.iter().enumerate().filter(|(_, cell)| cell.is_member_of(pool));
+        let info = |(local, cell): (usize, &Cell)| {
+            let status = self.snapshot(local as u32, cell);
+            let key = status.path.rsplit_once('/').map_or(&*status.path, |(_, key)| key);
+            ChildInfo {
+                key: Arc::from(key),
+                kind: ChildKind::Actor(status.id.map(|id| (status.address, id))),
+                status: status.status,
+                restart: cell.spec.as_deref().map_or(Restart::Permanent, |spec| spec.restart.restart),
+                significant: false,
+                incarnation: status.incarnation,
+                restarts: status.restarts,
+                uptime_ms: status.uptime_ms,
+                queued: status.queued,
+                path: status.path,
+            }
+        };
+        all.map(info).collect()
     }
 
     fn snapshot(&self, local: u32, cell: &Cell) -> ActorStatus {
@@ -299,7 +336,7 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
         path: Arc::clone(&ended.path),
         name: None,
         status: ended.status,
-        incarnation: 0,
+        incarnation: ended.incarnation,
         restarts: 0,
         queued: 0,
         in_hand: 0,

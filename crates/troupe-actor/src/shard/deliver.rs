@@ -58,14 +58,14 @@ impl Lost {
 
 impl Shard {
     /// Takes records over from the inbox.
-    pub fn drain(&mut self, shared: &Shared, records: &[u8], signals: &[Signal]) {
+    pub fn drain(&mut self, shared: &Shared, records: &[u8], signals: &mut Vec<Signal>) {
         let mut at = 0;
         while let Some(record) = record::read(records, at) {
             at += record.encoded_len();
             self.take_record(shared, &record);
         }
-        for signal in signals {
-            self.take_signal(*signal);
+        for signal in signals.drain(..) {
+            self.take_signal(shared, signal);
         }
     }
 
@@ -99,7 +99,7 @@ impl Shard {
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
     }
 
-    fn take_signal(&mut self, signal: Signal) {
+    fn take_signal(&mut self, shared: &Shared, signal: Signal) {
         match signal {
             Signal::Park(address) => {
                 if let Some((_, cell)) = self.resolve(address) {
@@ -107,6 +107,13 @@ impl Shard {
                 }
             }
             Signal::Unpark(address) => self.unpark(address),
+            Signal::Begin(place, child, incarnation) => self.begin_child(shared, place, child, incarnation),
+            Signal::TakeDown(place, incarnation, grace_ms) => self.take_down(shared, place, incarnation, grace_ms),
+            Signal::KillLife(place) => self.kill_place_life(shared, place),
+            Signal::EndPlace(end) => self.end_place(shared, end.0, end.1, end.2),
+            Signal::Make(order) => self.make_place(shared, *order),
+            Signal::Sweep(pool, sweep, number) => self.sweep(shared, pool, &sweep, number),
+            Signal::Child(report) => self.take_report(shared, *report),
         }
     }
 

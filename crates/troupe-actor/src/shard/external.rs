@@ -147,13 +147,13 @@ impl Shard {
         Some(parked.job)
     }
 
-    /// The actor was killed: nobody waits for what the environment makes of its job.
-    pub(super) fn take_back_killed(&mut self, shared: &Shared, job: Job) {
+    /// The actor or its life was killed: nobody waits for what the environment makes of its job.
+    pub(super) fn take_back(&mut self, shared: &Shared, job: Job) {
         self.running -= 1;
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.running = false;
         }
-        self.commit_killed(shared, job, None);
+        self.drop_job(shared, job, None);
     }
 
     /// An answer of an environment. One for a job that is over is dropped and counted.

@@ -1,10 +1,11 @@
-//! Coming up, failing, coming up again, going down. The only callers of `Cell::set_status`.
+//! Coming up, failing, coming up again. How an actor ends is in `ending.rs`, what a supervisor asks
+//! of a life in `place.rs`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::deliver::{Lost, error_of};
-use super::{Ended, Job, Shard, TimerKind, Work};
+use super::ending::LastEnd;
+use super::{Job, Shard, TimerKind, Work};
 use crate::ask::AskError;
 use crate::behavior::Behavior;
 use crate::cell::Ending;
@@ -16,16 +17,11 @@ use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::supervision::decide::{Decision, End, decide};
+use crate::supervision::protocol::Charge;
+use crate::tree::report::Report;
 
 /// After a crash that did not come again, one message a turn for this long (`TURN-3`).
 const CAUTION_MS: u64 = 1_000;
-
-/// How an actor ends, as [`Shard::terminate`] needs it.
-struct LastEnd {
-    status: Status,
-    reason: ExitReason,
-    loss: LossReason,
-}
 
 impl Shard {
     /// Begins a life: a worker makes the behavior and starts it.
@@ -46,7 +42,7 @@ impl Shard {
 
     /// Comes up again at once, where that runs none of the guest's code: a behavior that was made
     /// ahead is there sooner than a worker could be. False when a worker has to do it.
-    fn restart_here(&mut self, shared: &Shared, local: u32) -> bool {
+    pub(super) fn restart_here(&mut self, shared: &Shared, local: u32) -> bool {
         let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.clone()) else { return false };
         if spec.faults.is_some() || !spec.factory.creates_inline() {
             return false;
@@ -68,6 +64,9 @@ impl Shard {
         if cell.ending == Some(Ending::Kill) {
             self.retire(job.local, behavior);
             self.killed(shared, job.local);
+        } else if matches!(cell.ending, Some(Ending::TakingDown | Ending::KillLife)) {
+            self.retire(job.local, behavior);
+            self.proceed_life(shared, job.local);
         } else if cell.status() == Status::Stopping {
             self.retire(job.local, behavior);
             self.ended_in_order(shared, job.local);
@@ -100,6 +99,7 @@ impl Shard {
                 _ => Event::Started(subject),
             });
         }
+        self.note_up(local);
         self.proceed_ending(shared, local);
         self.schedule(local);
     }
@@ -119,13 +119,31 @@ impl Shard {
             self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&error)));
         }
         let reason = ExitReason { tag: start_tag(&error.crash), text: error.crash.message.clone() };
-        if first || ending.is_some() {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let place = cell.rare.as_deref().and_then(|rare| rare.place.as_ref());
+        let expected = place.is_some_and(|place| !place.up);
+        if cell.is_closed() || (first && !expected) {
             let end = LastEnd { status: Status::Terminated, reason, loss: shared.loss_of_stop() };
             return self.terminate(shared, local, end, !first);
         }
-        self.emit_crash(shared, local, &error.crash);
-        let end = End { tag: reason.tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };
-        self.decide(shared, local, end, reason);
+        cell.ending = None;
+        if !first {
+            self.emit_crash(shared, local, &error.crash);
+        }
+        if matches!(ending, Some(Ending::TakeDown | Ending::KillLife)) {
+            return self.life_over(local, reason, Charge::Normal);
+        }
+        if !expected {
+            let end = End { tag: reason.tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };
+            return self.decide(shared, local, end, reason);
+        }
+        self.cells
+            .get_mut(local as usize)
+            .into_iter()
+            .for_each(|cell| cell.rare_mut().last_failure = Some(reason.clone()));
+        let ignored = error.crash.tag == ReasonTag::Normal;
+        let what = if ignored { Report::Ignored } else { Report::StartFailed(reason, error.deterministic) };
+        self.report_child(local, what);
     }
 
     /// A turn crashed. One message is the culprit; several are tried again one at a time (`TURN-3`).
@@ -151,14 +169,18 @@ impl Shard {
         } else {
             free = self.blame(shared, job, crash);
         }
-        self.lose_life(shared, local, crash, answers);
+        self.lose_life(shared, local, Some(crash), answers);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         match cell.ending {
             Some(Ending::Kill) => self.killed(shared, local),
-            Some(_) => self.end_failed(shared, local, reason),
-            None if free => self.restart_after(shared, local, reason, 0),
-            None => self.decide(shared, local, end, reason),
+            Some(Ending::Stop | Ending::Drain) => self.end_failed(shared, local, reason),
+            Some(Ending::KillLife) => {
+                self.life_over(local, ExitReason::plain(ReasonTag::Killed), Charge::Normal);
+            }
+            Some(Ending::TakeDown | Ending::TakingDown) => self.life_over(local, reason, Charge::Normal),
+            _ if free => self.restart_after(shared, local, reason, 0),
+            _ => self.decide(shared, local, end, reason),
         }
     }
 
@@ -191,19 +213,20 @@ impl Shard {
         std::mem::take(&mut rare.replay_free)
     }
 
-    fn requeue_all(&mut self, job: &Job) {
+    pub(super) fn requeue_all(&mut self, job: &Job) {
         for frame in Frames::new(job.input.frames()).filter(|frame| frame.kind == frame::kind::ASK) {
             self.asks.requeue(frame.corr);
         }
     }
 
     /// What belonged to the life that ended goes with it: answers, waits, unanswered asks.
-    fn lose_life(&mut self, shared: &Shared, local: u32, crash: &Crash, in_turn: bool) {
+    pub(super) fn lose_life(&mut self, shared: &Shared, local: u32, crash: Option<&Crash>, in_turn: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         // First, because what the actor asked itself comes back into its own mailbox (`ASK-4`).
+        let error = if crash.is_some() { AskError::Crashed } else { AskError::Stopped };
         for number in std::mem::take(&mut rare.open_asks) {
-            self.settle_now(shared, number, AskError::Crashed, Some(crash));
+            self.settle_now(shared, number, error, crash);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
@@ -249,9 +272,14 @@ impl Shard {
         }
     }
 
-    fn decide(&mut self, shared: &Shared, local: u32, end: End, reason: ExitReason) {
+    pub(super) fn decide(&mut self, shared: &Shared, local: u32, end: End, reason: ExitReason) {
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.ending = None;
+        if cell.is_supervised() {
+            let charge = if end.replay { Charge::Replay } else { Charge::Normal };
+            return self.life_over(local, reason, charge);
+        }
         let Some(spec) = cell.spec.clone() else { return };
         match decide(&spec.restart, &mut cell.rare_mut().history, end, now, shared.random()) {
             Decision::Restart(delay) => self.schedule_restart(shared, local, reason, delay),
@@ -266,6 +294,10 @@ impl Shard {
     /// A restart that costs nothing because its failure was charged already.
     fn restart_after(&mut self, shared: &Shared, local: u32, reason: ExitReason, delay: u64) {
         if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.ending = None;
+            if cell.is_supervised() {
+                return self.life_over(local, reason, Charge::Free);
+            }
             let history = &mut cell.rare_mut().history;
             history.restarts = history.restarts.saturating_add(1);
         }
@@ -300,137 +332,6 @@ impl Shard {
         }
     }
 
-    /// Moves a requested end on, if no job of the actor is with some thread.
-    pub(super) fn proceed_ending(&mut self, shared: &Shared, local: u32) {
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.running || cell.tag == 0 {
-            return;
-        }
-        let up = matches!(cell.status(), Status::Ready | Status::Draining);
-        match cell.ending {
-            None => return,
-            Some(Ending::Kill) => return self.killed(shared, local),
-            Some(_) if !up => return self.ended_in_order(shared, local),
-            Some(Ending::Drain) if !cell.mailbox.is_empty() || cell.is_awaiting() => {
-                cell.set_status(Status::Draining);
-                return self.schedule(local);
-            }
-            Some(Ending::Stop) if cell.is_awaiting() => {
-                // The current handler still waits for an answer; it is let finish.
-                cell.set_status(Status::Draining);
-                self.discard_queue(shared, local, shared.loss_of_stop());
-                return self.schedule(local);
-            }
-            Some(_) => {}
-        }
-        self.discard_queue(shared, local, shared.loss_of_stop());
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        cell.set_status(Status::Stopping);
-        let behavior = cell.behavior.take();
-        self.queue_job(Job::new(local, Work::Stop, behavior));
-    }
-
-    fn discard_queue(&mut self, shared: &Shared, local: u32, reason: LossReason) {
-        let path = self.path_of(local);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let mut queue = std::mem::take(&mut cell.mailbox);
-        let mut answers = Vec::new();
-        queue.drain(|frame| match frame.kind {
-            frame::kind::MESSAGE | frame::kind::ASK => {
-                self.discard(shared, local, &path, Lost::new(frame, reason));
-            }
-            _ => frame.write_to(&mut answers),
-        });
-        if let Some(cell) = self.cells.get_mut(local as usize) {
-            Frames::new(&answers).for_each(|frame| cell.mailbox.push(&frame, &mut self.pool));
-        }
-    }
-
-    /// A killed actor's last job came back: what was in hand is discarded with the queue.
-    pub(super) fn commit_killed(&mut self, shared: &Shared, job: Job, behavior: Option<Box<dyn Behavior>>) {
-        let (local, start, count) = (job.local, job.input.start, job.input.count);
-        self.requeue_all(&job);
-        self.retire(local, behavior);
-        if let Some(cell) = self.cells.get_mut(local as usize) {
-            cell.in_hand = 0;
-            cell.mailbox.put_back(job.input, start, count, &mut self.pool);
-        }
-        self.killed(shared, local);
-    }
-
-    pub(super) fn killed(&mut self, shared: &Shared, local: u32) {
-        let own = self.cells.get_mut(local as usize).and_then(|cell| cell.rare.as_deref_mut()?.exit.take());
-        let reason = own.unwrap_or_else(|| ExitReason::plain(ReasonTag::Killed));
-        self.terminate(shared, local, LastEnd { status: Status::Terminated, reason, loss: LossReason::Killed }, true);
-    }
-
-    fn ended_in_order(&mut self, shared: &Shared, local: u32) {
-        let tag = if shared.is_closing() { ReasonTag::Shutdown } else { ReasonTag::Normal };
-        let loss = shared.loss_of_stop();
-        self.terminate(
-            shared,
-            local,
-            LastEnd { status: Status::Terminated, reason: ExitReason::plain(tag), loss },
-            true,
-        );
-    }
-
-    fn end_failed(&mut self, shared: &Shared, local: u32, reason: ExitReason) {
-        let end = LastEnd { status: Status::Terminated, reason, loss: LossReason::Stopped };
-        self.terminate(shared, local, end, true);
-    }
-
-    /// The end, in the order of `STOP-2`: queue, asks, name, behavior, those who wait, the event.
-    fn terminate(&mut self, shared: &Shared, local: u32, end: LastEnd, announce: bool) {
-        let subject = self.subject(local);
-        self.discard_queue(shared, local, end.loss);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let open = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.open_asks)).unwrap_or_default();
-        for number in open {
-            self.settle_now(shared, number, error_of(end.loss), None);
-        }
-        self.refuse_all_waiting(shared, local, end.loss);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.external {
-            self.forget_external(local);
-        }
-        self.unwatch_job(local);
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let (tag, behavior) = (cell.tag, cell.behavior.take());
-        let rare = cell.rare.take().unwrap_or_default();
-        if let Some(name) = &rare.name {
-            shared.names.release(name, subject.address);
-        }
-        self.retire(local, behavior);
-        self.remember_end(
-            tag,
-            Ended { status: end.status, reason: end.reason.clone(), path: Arc::clone(&subject.path) },
-        );
-        if let Some(cell) = self.cells.get_mut(local as usize) {
-            cell.vacate();
-        }
-        self.free.push(local);
-        let gone =
-            StartError { crash: Crash::new(end.reason.tag, "the actor ended before it came up"), deterministic: false };
-        for waiter in rare.start_waiters {
-            self.tell_port(shared, waiter, |port, slot| port.started(slot, Err(&gone)));
-        }
-        for waiter in rare.end_waiters {
-            self.tell_port(shared, waiter, |port, slot| port.ended(slot, &end.reason));
-        }
-        if announce && shared.is_listened() {
-            shared.emit(&match end.status {
-                Status::Failed => Event::Failed(subject, end.reason),
-                _ => Event::Stopped(subject, end.reason),
-            });
-        }
-        if shared.is_closing() {
-            // Whoever waits for the shutdown hears of everything else first.
-            self.flush(shared);
-        }
-        shared.actor_gone();
-    }
-
     /// Gives a behavior that is no longer needed back to where it came from.
     pub(super) fn retire(&mut self, local: u32, behavior: Option<Box<dyn Behavior>>) {
         let Some(behavior) = behavior else { return };
@@ -460,12 +361,15 @@ impl Shard {
         }
     }
 
-    /// The actor's path: its name, or its number, under the pool of spawned actors (`SUP-8`).
+    /// The actor's path: under its supervisor its key there, in a pool its name or its number.
     pub(super) fn path_of(&self, local: u32) -> Arc<str> {
         let Some(cell) = self.cells.get(local as usize) else { return Arc::from("") };
-        match cell.rare.as_deref().and_then(|rare| rare.name.as_ref()) {
-            Some(name) => Arc::from(format!("/user/{name}")),
-            None => Arc::from(format!("/user/${}", cell.id(self.global(local)))),
+        let parent = cell.parent().map_or("/user", |parent| &*parent.path);
+        let rare = cell.rare.as_deref();
+        let key = rare.and_then(|rare| rare.place.as_ref()?.key.as_ref());
+        match key.or_else(|| rare?.name.as_ref()) {
+            Some(name) => Arc::from(format!("{parent}/{name}")),
+            None => Arc::from(format!("{parent}/${}", cell.id(self.global(local)))),
         }
     }
 }

@@ -11,12 +11,17 @@ mod answers;
 mod control;
 mod deliver;
 mod effects;
+mod ending;
 mod external;
 mod inline;
 mod job;
 mod lifecycle;
 mod overflow;
+mod place;
 mod quiet;
+mod shutdown;
+mod sweep;
+mod tree;
 mod turn;
 
 use std::cmp::Reverse;
@@ -35,17 +40,34 @@ use crate::mailbox::BufferPool;
 use crate::reason::ExitReason;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::tree::Tree;
+use crate::tree::report::{ChildReport, PlaceOrder, Sweep};
+use crate::tree::spec::SupervisorId;
 
 /// How many ended actors a shard remembers, so that a message to one is refused as `stopped`.
 const REMEMBERED_ENDS: usize = 4096;
 
-/// What shards tell each other besides messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What shards tell each other besides messages. The tree is on the first shard.
+#[derive(Debug)]
 pub enum Signal {
     /// A target of this actor is full.
     Park(Address),
     /// One full target has taken this actor's message, or refused it.
     Unpark(Address),
+    /// Begin a life in this place: the child's number, the incarnation.
+    Begin(Address, u32, u32),
+    /// End this life of this place in order, within a grace in milliseconds; the place stays.
+    TakeDown(Address, u32, u64),
+    /// End the life in this place now; the place stays.
+    KillLife(Address),
+    /// Give the place up: why, and whether a budget is spent.
+    EndPlace(Box<(Address, ExitReason, bool)>),
+    /// Make a place and begin a life there.
+    Make(Box<PlaceOrder>),
+    /// Do this to every member of a pool.
+    Sweep(SupervisorId, Box<Sweep>, u32),
+    /// To the tree: something happened.
+    Child(Box<ChildReport>),
 }
 
 /// What goes to another shard with the next flush.
@@ -74,8 +96,14 @@ pub(crate) enum TimerKind {
     Waiting(u32, u64),
     /// An actor took too long to go down: cell, tag.
     Grace(u32, u64),
+    /// A life took too long to go down: cell, tag, incarnation.
+    LifeGrace(u32, u64, u32),
+    /// A supervisor's own: which, and its number there.
+    Tree(SupervisorId, u64),
     /// One message a turn no longer: cell, tag.
     Batch(u32, u64),
+    /// The time for queues is over, while the system shuts down.
+    Drained,
     /// The system's shutdown deadline.
     Shutdown,
 }
@@ -89,6 +117,8 @@ pub struct Ended {
     pub reason: ExitReason,
     /// Its path.
     pub path: Arc<str>,
+    /// Its last life.
+    pub incarnation: u32,
 }
 
 /// The actors of one worker.
@@ -122,6 +152,10 @@ pub struct Shard {
     /// Answers of environments to jobs that were over.
     stale_work: u64,
     inline: inline::InlineAnswer,
+    /// What is left to do for pools that go up or down: which sweep, how many members.
+    sweeps: HashMap<SupervisorId, (u32, u32)>,
+    /// Supervisors and pools; only the first shard's is used.
+    tree: Tree,
 }
 
 impl Shard {
@@ -152,6 +186,8 @@ impl Shard {
             abandoned: Vec::new(),
             stale_work: 0,
             inline: inline::InlineAnswer::default(),
+            sweeps: HashMap::new(),
+            tree: Tree::new(shards),
         }
     }
 
@@ -159,6 +195,11 @@ impl Shard {
     #[inline]
     pub fn refresh_clock(&mut self, shared: &Shared) {
         self.now = shared.clock.now_ms();
+    }
+
+    /// The reading of the clock.
+    pub(crate) const fn now(&self) -> u64 {
+        self.now
     }
 
     /// Whether there is a job to hand out.
@@ -324,7 +365,10 @@ impl Shard {
             TimerKind::Restart(local, tag, incarnation) => self.restart_due(shared, local, tag, incarnation),
             TimerKind::Waiting(local, tag) => self.refuse_waiting(shared, local, tag),
             TimerKind::Grace(local, tag) => self.grace_over(shared, local, tag),
+            TimerKind::LifeGrace(local, tag, incarnation) => self.life_grace_over(shared, local, tag, incarnation),
+            TimerKind::Tree(node, timer) => self.tree_due(shared, node, timer),
             TimerKind::Batch(local, tag) => self.batch_again(local, tag),
+            TimerKind::Drained => self.stop_all(shared),
             TimerKind::Shutdown => self.kill_all(shared),
         }
     }

@@ -36,8 +36,12 @@ impl Shard {
                 cell(local, tag).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| !rare.overflow.is_empty())
             }
             TimerKind::Grace(local, tag) => cell(local, tag).is_some(),
+            TimerKind::LifeGrace(local, tag, incarnation) => {
+                cell(local, tag).is_some_and(|cell| cell.incarnation == incarnation && cell.ending.is_some())
+            }
+            TimerKind::Tree(node, _) => self.tree.is_armed(node),
             TimerKind::Batch(..) => false,
-            TimerKind::Shutdown => self.cells.iter().any(|cell| cell.tag != 0),
+            TimerKind::Shutdown | TimerKind::Drained => self.cells.iter().any(|cell| cell.tag != 0),
         }
     }
 }

@@ -112,10 +112,10 @@ impl Shard {
     /// A queued job, unless its actor was killed meanwhile.
     fn live_job(&mut self, shared: &Shared, mut job: Job, slot: u32, number: u64) -> Option<Job> {
         let cell = self.cells.get_mut(job.local as usize)?;
-        if cell.ending == Some(Ending::Kill) {
+        if matches!(cell.ending, Some(Ending::Kill | Ending::KillLife)) {
             cell.running = false;
             let behavior = job.behavior.take();
-            self.commit_killed(shared, job, behavior);
+            self.drop_job(shared, job, behavior);
             return None;
         }
         cell.turn = (slot, number);
@@ -266,7 +266,7 @@ impl Shard {
         cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
-        if plan.stops && cell.ending.is_none() {
+        if plan.stops && !cell.is_closed() {
             cell.ending = Some(Ending::Stop);
             self.limit_own_stop(local);
         }

@@ -333,5 +333,6 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         faults: None,
         start_ms: u64::MAX,
         external: None,
+        parent: None,
     }
 }

@@ -5,6 +5,7 @@ mod behaviors;
 mod environment;
 mod port;
 mod random;
+pub mod tree;
 mod wild;
 mod world;
 

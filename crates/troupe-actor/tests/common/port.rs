@@ -9,6 +9,7 @@ use troupe_actor::event::Event;
 use troupe_actor::frame;
 use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, ReasonTag, StartError};
+use troupe_actor::tree::spec::TreeError;
 
 /// How long a threaded test waits before it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,6 +25,8 @@ pub enum Settled {
     Started,
     StartFailed(StartError),
     Ended(ExitReason),
+    /// A tree or a request of a supervisor is done.
+    Supervised(Result<(), TreeError>),
 }
 
 impl Settled {
@@ -153,8 +156,12 @@ impl Port for TestPort {
         self.settle(slot, result.map_or_else(|error| Settled::StartFailed(error.clone()), |()| Settled::Started));
     }
 
-    fn ended(&self, slot: u32, reason: &ExitReason) {
+    fn ended(&self, slot: u32, reason: &ExitReason, _: u32) {
         self.settle(slot, Settled::Ended(reason.clone()));
+    }
+
+    fn supervised(&self, slot: u32, result: Result<(), &TreeError>) {
+        self.settle(slot, Settled::Supervised(result.map_err(TreeError::clone)));
     }
 
     fn event(&self, event: &Event) {
@@ -168,6 +175,8 @@ impl Port for TestPort {
             Event::DeadLetter(letter) => format!("dead {}", letter.reason.as_str()),
             Event::CrashUnreproduced(_) => "unreproduced".to_owned(),
             Event::Log { level, text, .. } => format!("log {level} {text}"),
+            Event::GaveUp { path, reason } => format!("gave up {path} {}", reason.tag),
+            Event::SystemFailed(reason) => format!("system failed {}", reason.tag),
             Event::Shutdown => "shutdown".to_owned(),
             other => format!("{other:?}"),
         };

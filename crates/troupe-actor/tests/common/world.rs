@@ -96,7 +96,7 @@ impl World {
     }
 
     /// A slot that must be settled in the end.
-    fn expect(&self) -> u32 {
+    pub(super) fn expect(&self) -> u32 {
         let slot = self.slot();
         self.expected.lock().push(slot);
         slot

@@ -20,4 +20,5 @@ mod shutdown;
 mod starting;
 mod storm;
 mod tables;
+mod trees;
 mod turns;

@@ -97,6 +97,7 @@ impl World {
             faults: None,
             start_ms: u64::MAX,
             external: None,
+            parent: None,
         };
         let args = SpawnArgs { name: name.map(Arc::from), user: None };
         let result = self.system.spawn(&Arc::new(spec), args, Some(Waiter { port, slot }));

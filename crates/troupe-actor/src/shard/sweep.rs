@@ -1,0 +1,76 @@
+//! Pools: what the tree asks of all members at once, each shard does for its own (`SUP-2`).
+
+use super::{EndRequest, Shard};
+use crate::id::Address;
+use crate::shared::Shared;
+use crate::status::Status;
+use crate::tree::report::{ChildReport, Report, Sweep};
+use crate::tree::spec::SupervisorId;
+
+impl Shard {
+    /// Does something to every member of a pool; the tree hears when it is done.
+    pub(super) fn sweep(&mut self, shared: &Shared, pool: SupervisorId, sweep: &Sweep, number: u32) {
+        let all = self.cells.iter().enumerate().filter(|(_, cell)| cell.is_member_of(pool));
+        let members: Vec<u32> = all.map(|(local, _)| local as u32).collect();
+        let places: Vec<Address> = members.iter().map(|local| self.address_of(*local)).collect();
+        if matches!(sweep, Sweep::Begin) {
+            places.into_iter().for_each(|place| self.begin_again(shared, place));
+            return self.all_swept(pool, number);
+        }
+        // Counted before the first one ends: it may do so at once.
+        self.sweeps.insert(pool, (number, members.len() as u32));
+        for (place, local) in places.into_iter().zip(members) {
+            self.sweep_one(shared, place, local, sweep);
+        }
+        if self.sweeps.get(&pool) == Some(&(number, 0)) {
+            self.all_swept(pool, number);
+        }
+    }
+
+    fn sweep_one(&mut self, shared: &Shared, place: Address, local: u32, sweep: &Sweep) {
+        match sweep {
+            Sweep::TakeDown(grace_ms) => {
+                let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
+                self.take_down(shared, place, incarnation, *grace_ms);
+            }
+            Sweep::KillLives => self.kill_life(shared, local),
+            Sweep::End(reason, gave_up) => self.end_place(shared, place, reason.clone(), *gave_up),
+            Sweep::Stop { drain, grace_ms } => {
+                let request = EndRequest { drain: *drain, grace_ms: *grace_ms, waiter: None };
+                self.end(shared, place, request);
+            }
+            Sweep::Begin => {}
+        }
+    }
+
+    /// The next life of a member that was taken down.
+    fn begin_again(&mut self, shared: &Shared, place: Address) {
+        let Some((_, cell)) = self.resolve(place) else { return };
+        if matches!(cell.status(), Status::Restarting | Status::Starting) && !cell.running {
+            let incarnation = cell.incarnation.wrapping_add(1);
+            self.begin_life(shared, place, incarnation);
+        }
+    }
+
+    /// One member of a pool is done with what a sweep wanted of it.
+    pub(super) fn swept(&mut self, local: u32) {
+        if self.sweeps.is_empty() {
+            return;
+        }
+        let Some(cell) = self.cells.get(local as usize) else { return };
+        let pool = cell.parent().map_or(SupervisorId::USER, |parent| parent.id);
+        let Some((number, left)) = self.sweeps.get_mut(&pool) else { return };
+        *left = left.saturating_sub(1);
+        if *left == 0 {
+            let number = *number;
+            self.all_swept(pool, number);
+        }
+    }
+
+    fn all_swept(&mut self, pool: SupervisorId, number: u32) {
+        self.sweeps.remove(&pool);
+        let report =
+            ChildReport { parent: pool, child: 0, place: Address::NONE, incarnation: number, what: Report::Swept };
+        self.tell_tree(report);
+    }
+}
