@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             Some(Settled::Crashed(..)) => json!({ "error": "crashed" }),
             Some(Settled::Ended(reason)) => json!({ "ended": reason.tag.as_str() }),
             Some(Settled::Started) => json!("started"),
+            Some(Settled::Supervised(result)) => json!({ "supervised": result.is_ok() }),
             Some(Settled::StartFailed(_)) => json!({ "error": "start-failed" }),
         }
     }

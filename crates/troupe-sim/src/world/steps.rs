@@ -33,7 +33,7 @@ impl World {
         drop(model);
         let mut state = handle.state.lock();
         state.refresh_clock(self.system.shared());
-        state.drain(self.system.shared(), &self.scratch.records, &self.scratch.signals);
+        state.drain(self.system.shared(), &self.scratch.records, &mut self.scratch.signals);
         drop(state);
         self.scratch.records.clear();
         self.scratch.signals.clear();
