@@ -31,7 +31,7 @@ function portOn(native: FakeNative, inline = false): Port {
   const onFault = (error: unknown) => {
     throw error;
   };
-  return new Port({ native, keepAlive: 'never', inline, onEvent: () => {}, onFault });
+  return new Port({ native, keepAlive: 'never', inline, onEvent: () => {}, onWork: () => {}, onFault });
 }
 
 const echo = () => new FakeNative((record, native) => native.complete(record.slot, 0, record.payload));

@@ -21,7 +21,8 @@ export function json<Message = unknown, Reply = unknown>(): Codec<Message, Reply
       if (text === undefined) throw new TypeError(`JSON has no form for a ${typeof message}`);
       return encoder.encode(text);
     },
-    decode: bytes => JSON.parse(decoder.decode(bytes)) as Reply,
+    // An actor in JavaScript that returns nothing replies with no bytes.
+    decode: bytes => (bytes.length === 0 ? undefined : JSON.parse(decoder.decode(bytes))) as Reply,
   };
 }
 

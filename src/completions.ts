@@ -3,7 +3,7 @@
  * records per turn of the event loop (`BP-3`). A record is four words (payload length, slot,
  * status, aux) and the payload, padded to eight bytes.
  */
-import { EVENT_SLOT, LARGE_PAYLOAD, type NativeHot } from './native.js';
+import { EVENT_SLOT, LARGE_PAYLOAD, type NativeHot, WORK_SLOT } from './native.js';
 import type { Slot, Slots } from './slots.js';
 
 /** Size of each of the two buffers. */
@@ -27,6 +27,9 @@ export class SharedBuffer {
   }
 }
 
+/** Takes a piece of work, which lies in `bytes` from `start` to `end` during the call only. */
+export type OnWork = (kind: number, bytes: Uint8Array, start: number, end: number) => void;
+
 /** What a reader needs. */
 export interface CompletionsOptions {
   readonly slots: Slots;
@@ -35,6 +38,7 @@ export interface CompletionsOptions {
   /** Takes a slot out of the books after its completion. */
   readonly finish: (slot: Slot) => void;
   readonly onEvent: (json: Uint8Array) => void;
+  readonly onWork: OnWork;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -150,6 +154,10 @@ export class Completions {
     try {
       if (number === EVENT_SLOT) {
         this.#options.onEvent(bytes.slice(start, end));
+        return;
+      }
+      if (number === WORK_SLOT) {
+        this.#options.onWork(status, bytes, start, end);
         return;
       }
       const slot = this.#slots.find(number);

@@ -3,6 +3,15 @@
  *
  * @packageDocumentation
  */
+export {
+  type ActorContext,
+  type ActorDefinition,
+  type ActorFunctions,
+  type ActorLog,
+  actor,
+  type Failure,
+  type Handled,
+} from './actor.js';
 export type { ActorCounters, ActorRef, ActorState, ActorStatus } from './actor-ref.js';
 export type { Audit, Tally } from './audit.js';
 export type { CacheFolder } from './cache-folder.js';
@@ -56,4 +65,4 @@ export type {
   SystemOptions,
 } from './options.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
-export { type ActorEntry, ActorSystem, type FindOptions } from './system.js';
+export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions } from './system.js';

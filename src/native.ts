@@ -184,6 +184,8 @@ export interface NativeSystem {
   submitLarge(header: Uint32Array, payload: Uint8Array): void;
   load(source: string | Uint8Array, optionsJson: string, slot: number): void;
   prepare(componentId: number, options: NativeSpawnOptions): number;
+  /** As `prepare`, for actors that this environment runs under its own number for them. */
+  prepareExternal(definition: number, options: NativeSpawnOptions): number;
   release(spec: number): void;
   stop(index: number, tagLo: number, tagHi: number, drain: boolean, graceMs: number, slot: number): void;
   kill(index: number, tagLo: number, tagHi: number): boolean;
@@ -233,6 +235,12 @@ export const INLINE_FAILED = -16;
 export const LARGE_PAYLOAD = 0x10000;
 /** Slot of a completion that is an event. */
 export const EVENT_SLOT = 0xffffffff;
+/** Slot of a completion that is work for an actor that this environment runs; its status is one of {@link WORK}. */
+export const WORK_SLOT = 0xfffffffe;
+/** Kinds of work. The payload is a head of eight words and then frames. */
+export const WORK = { start: 1, turn: 2, stop: 3, abandoned: 4, ended: 5 } as const;
+/** Bytes of that head: address (index, tag low, tag high), job, incarnation, definition, generation, frames. */
+export const WORK_HEAD_BYTES = 32;
 /** `Infinity` in a field of 32 bits. */
 export const FOREVER = 0xffffffff;
 

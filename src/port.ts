@@ -4,7 +4,7 @@
  * the spot, but only while nothing of this environment is on its way to the same actor or from it:
  * that keeps the order of what one caller sends (`ORD-1`) and of what it is answered (`ORD-3`).
  */
-import { COMPLETION_BYTES, Completions, SharedBuffer } from './completions.js';
+import { COMPLETION_BYTES, Completions, type OnWork, SharedBuffer } from './completions.js';
 import { ERROR_CODES } from './error-codes.js';
 import { createError, type NativeFailure, type TroupeError } from './errors.js';
 import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
@@ -12,11 +12,15 @@ import { INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } fro
 import { MAX_SLOTS, type Slot, Slots, type Waiter } from './slots.js';
 import { TurnBudget } from './turn-budget.js';
 
-/** Where a record goes, and what becomes of its completion. */
-export interface Target extends Waiter {
+/** Where a record goes, or who sends it: an actor, or this environment. */
+export interface Address {
   readonly index: number;
   readonly tagLo: number;
   readonly tagHi: number;
+}
+
+/** Where a record goes, and what becomes of its completion. */
+export interface Target extends Address, Waiter {
   /** Requests and sends to it that wait. */
   open: number;
   /** The value of a reply; throws when it cannot be read. */
@@ -31,6 +35,8 @@ export interface PortOptions {
   readonly keepAlive: KeepAliveMode;
   readonly inline: boolean;
   readonly onEvent: (json: Uint8Array) => void;
+  /** Takes work for an actor that this environment runs; see {@link WORK_SLOT}. */
+  readonly onWork: OnWork;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -88,8 +94,8 @@ export class Port {
   readonly #completions: Completions;
   readonly #budget = new TurnBudget();
   readonly #inline: boolean;
-  /** The word of a record that says who sent it. */
-  readonly #sender: number;
+  /** This environment, as the sender of a record. */
+  readonly self: Address;
   #used = 0;
   #records = 0;
   #scheduled = false;
@@ -103,30 +109,45 @@ export class Port {
   #skipped = 0;
 
   constructor(options: PortOptions) {
-    const { native, onEvent, onFault } = options;
+    const { native, onEvent, onWork, onFault } = options;
     this.native = native;
     this.#inline = options.inline;
     const buffers = [new SharedBuffer(COMPLETION_BYTES), new SharedBuffer(COMPLETION_BYTES)] as const;
     const wake = (): void => this.#completions.drain();
     const index = native.attach(this.#submit.bytes, buffers[0].bytes, buffers[1].bytes, this.scratch.bytes, wake);
-    this.#sender = (0x80000000 | index) >>> 0;
+    this.self = { index: (0x80000000 | index) >>> 0, tagLo: 0, tagHi: 0 };
     this.hot = native.hot();
     const finish = (slot: Slot): void => this.#finish(slot);
-    this.#completions = new Completions({ slots: this.slots, hot: this.hot, buffers, finish, onEvent, onFault });
+    this.#completions = new Completions({
+      slots: this.slots,
+      hot: this.hot,
+      buffers,
+      finish,
+      onEvent,
+      onWork,
+      onFault,
+    });
     this.keepAlive = new KeepAlive(options.keepAlive, () => this.#isBusy());
   }
 
   /** Appends a message; it crosses at the end of this turn at the latest. */
-  submit(target: Target, kind: number, payload: Uint8Array, timeoutMs: number, slot: number): void {
+  submit(
+    target: Address,
+    kind: number,
+    payload: Uint8Array,
+    timeoutMs: number,
+    slot: number,
+    sender: Address = this.self,
+  ): void {
     if (!this.keepAlive.held) this.keepAlive.hold();
     const { length } = payload;
     if (length > MAX_RECORD_PAYLOAD) {
-      this.#submitLarge(target, kind, payload, timeoutMs, slot);
+      this.#submitLarge(target, kind, payload, timeoutMs, slot, sender);
       return;
     }
     const at = this.#used;
     const { bytes, words } = this.#submit;
-    this.#header(words, at >>> 2, target, kind, length, timeoutMs, slot);
+    this.#header(words, at >>> 2, target, kind, length, timeoutMs, slot, sender);
     bytes.set(payload, at + HEADER_BYTES);
     this.#used = at + HEADER_BYTES + ((length + 7) & ~7);
     this.#records += 1;
@@ -169,11 +190,12 @@ export class Port {
     payload: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal | undefined,
+    sender: Address = this.self,
   ): Promise<unknown> {
     const slot = this.slots.take();
     if (slot === undefined) return Promise.reject(tableFull());
     const promise = this.#enter(slot, target, kind, timeoutMs);
-    this.submit(target, kind, payload, timeoutMs, slot.number);
+    this.submit(target, kind, payload, timeoutMs, slot.number, sender);
     if (signal !== undefined) this.#abortable(slot, signal);
     return promise;
   }
@@ -230,7 +252,7 @@ export class Port {
     if (slotNumber === 0) return Promise.reject(tableFull());
     if (!this.keepAlive.held) this.keepAlive.hold();
     const { bytes, words } = this.scratch;
-    this.#header(words, 0, target, ASK, payload.length, timeoutMs, slotNumber);
+    this.#header(words, 0, target, ASK, payload.length, timeoutMs, slotNumber, this.self);
     bytes.set(payload, HEADER_BYTES);
     const result = this.hot.askInline(HEADER_BYTES + ((payload.length + 7) & ~7));
     if (result >= 0) return this.#replied(target, result);
@@ -318,21 +340,29 @@ export class Port {
     slot.release = () => signal.removeEventListener('abort', onAbort);
   }
 
-  #submitLarge(target: Target, kind: number, payload: Uint8Array, timeoutMs: number, slot: number): void {
+  #submitLarge(
+    target: Address,
+    kind: number,
+    payload: Uint8Array,
+    timeoutMs: number,
+    slot: number,
+    sender: Address,
+  ): void {
     this.flush();
     const header = new Uint32Array(HEADER_BYTES / 4);
-    this.#header(header, 0, target, kind, payload.length, timeoutMs, slot);
+    this.#header(header, 0, target, kind, payload.length, timeoutMs, slot, sender);
     this.native.submitLarge(header, payload);
   }
 
   #header(
     words: Uint32Array,
     at: number,
-    target: Target,
+    target: Address,
     kind: number,
     length: number,
     timeoutMs: number,
     slot: number,
+    sender: Address,
   ): void {
     words[at] = target.index;
     words[at + 1] = target.tagLo;
@@ -341,9 +371,9 @@ export class Port {
     words[at + 4] = length;
     words[at + 5] = kind;
     words[at + 6] = slot;
-    words[at + 7] = this.#sender;
-    words[at + 8] = 0;
-    words[at + 9] = 0;
+    words[at + 7] = sender.index;
+    words[at + 8] = sender.tagLo;
+    words[at + 9] = sender.tagHi;
   }
 
   readonly #endStreak = (): void => {

@@ -13,13 +13,16 @@ import {
   type NativeFailure,
   type TroupeError,
 } from './errors.js';
+import type { Callers } from './local/callers.js';
 import type { NativeAddress, NativeStatus } from './native.js';
-import { ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
+import { type Address, ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
 import type { Slot } from './slots.js';
 
 /** What all references of a system share. */
 export interface RefOwner {
   readonly port: Port;
+  /** Keeps the asynchronous context of callers of actors that run here. */
+  readonly callers: Callers;
   /** Counts a message that came after the end. */
   countLate(): void;
   /** Says once that a request without a deadline may wait for ever. */
@@ -36,7 +39,10 @@ export class RefCore implements Target {
   readonly tagHi: number;
   open = 0;
   readonly idLo: number;
-  readonly idHi: number;
+  /** -1 until somebody wants to know. */
+  #idHi: number;
+  /** The actor runs in this environment: it sees the asynchronous context of its callers. */
+  readonly isLocal: boolean;
   readonly codec: Codec<unknown, unknown> | undefined;
   readonly name: string | undefined;
   #path: string | undefined;
@@ -49,20 +55,23 @@ export class RefCore implements Target {
     codec: Codec<unknown, unknown> | undefined,
     name: string | undefined,
     path: string | undefined,
+    isLocal = false,
   ) {
     this.owner = owner;
     this.index = address[0];
     this.tagLo = address[1];
     this.tagHi = address[2];
     this.idLo = address[3];
-    this.idHi = address[4];
+    this.#idHi = address[4];
+    this.isLocal = isLocal;
     this.codec = codec;
     this.name = name;
     this.#path = path;
   }
 
   get id(): bigint {
-    return (BigInt(this.idHi) << 32n) | BigInt(this.idLo);
+    if (this.#idHi < 0) this.#idHi = this.status()?.address[4] ?? 0;
+    return (BigInt(this.#idHi) << 32n) | BigInt(this.idLo);
   }
 
   get path(): string {
@@ -87,7 +96,20 @@ export class RefCore implements Target {
     const payload = this.#payload(message);
     const { owner } = this;
     if (owner.port.closed) owner.countLate();
-    else owner.port.submit(this, TELL, payload, 0, 0);
+    else owner.port.submit(this, TELL, payload, 0, 0, this.#caller());
+  }
+
+  /** Sends a message whose sender is an actor of this environment. */
+  tellFrom(sender: Address, incarnation: number, message: unknown): void {
+    const payload = this.#payload(message);
+    const { owner } = this;
+    if (owner.port.closed) owner.countLate();
+    else owner.port.submit(this, TELL, payload, incarnation, 0, sender);
+  }
+
+  /** Sends a request. */
+  ask(message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    return this.request(ASK, message, timeoutMs, signal);
   }
 
   request(kind: number, message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
@@ -100,7 +122,9 @@ export class RefCore implements Target {
     }
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (owner.port.closed) return Promise.reject(this.#afterShutdown(kind));
-    if (kind === SEND) return owner.port.request(this, kind, payload, timeoutMs, signal);
+    if (kind === SEND || this.isLocal) {
+      return owner.port.request(this, kind, payload, timeoutMs, signal, this.#caller());
+    }
     return owner.port.ask(this, payload, timeoutMs, signal);
   }
 
@@ -203,6 +227,13 @@ export class RefCore implements Target {
     }
     if (payload instanceof Uint8Array) return payload;
     throw this.#valueError(`the codec of ${this.path} must encode to a Uint8Array, it returned ${nameOf(payload)}`);
+  }
+
+  /** The sender of a message from here: this environment, with the caller's context where it can be seen. */
+  #caller(): Address {
+    const { port, callers } = this.owner;
+    if (!this.isLocal) return port.self;
+    return { index: port.self.index, tagLo: callers.capture(), tagHi: 0 };
   }
 
   #valueError(message: string, cause?: unknown): TroupeError {

@@ -2,12 +2,14 @@
  * Spawning. Options are validated once per shape: what was prepared for the same options is used
  * again, so that a spawn in a loop costs little more than the actor itself.
  */
+import { type AnyDefinition, codecOf, isDefinition } from './actor.js';
 import { ActorRef, coreOf, isActorRef } from './actor-ref.js';
 import { CallWaiter } from './call-waiter.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
 import { type Component, componentCore, isComponent } from './component.js';
 import { createError, errorFromNative } from './errors.js';
+import type { LocalActors } from './local/local-actors.js';
 import { checkName } from './names.js';
 import { INLINE_FAILED, type NativePeer } from './native.js';
 import { type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
@@ -20,50 +22,88 @@ const NAME_AT = 8;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
+/** What actors are made of, as one system knows it. */
+interface Source {
+  /** The definition of a JavaScript actor; `undefined` for a component. */
+  readonly definition: AnyDefinition | undefined;
+  /** The addon's number for a component, this environment's for a definition. */
+  readonly id: number;
+  /** Prepared spawns by their options. */
+  readonly specs: Map<string, number>;
+}
+
 /** Spawns actors for one system. */
 export class Spawner {
   readonly #owner: RefOwner;
   readonly #port: Port;
+  readonly #actors: LocalActors;
   readonly #settings: SystemSettings;
+  readonly #definitions = new WeakMap<AnyDefinition, Source>();
 
-  constructor(owner: RefOwner, settings: SystemSettings) {
+  constructor(owner: RefOwner, actors: LocalActors, settings: SystemSettings) {
     this.#owner = owner;
     this.#port = owner.port;
+    this.#actors = actors;
     this.#settings = settings;
   }
 
   /** Spawns an actor; resolves when it has come up, or at once if it starts later. */
-  spawn(component: Component, options: SpawnOptions = {}): Promise<ActorRef<unknown, unknown>> {
-    if (!isComponent(component)) throw mismatch('component', 'a component made by system.load', component);
-    const core = componentCore(component);
+  spawn(what: Component | AnyDefinition, options: SpawnOptions = {}): Promise<ActorRef<unknown, unknown>> {
+    const source = this.#source(what);
     if (!isObject(options)) throw mismatch('options', 'an object', options);
-    if (core.owner !== this.#owner) {
-      throw createError('ERR_CONFIG', { message: 'component: it was loaded by another system', path: 'component' });
-    }
     const key = keyOf(options);
-    let spec = key === undefined ? undefined : core.specs.get(key);
+    let spec = key === undefined ? undefined : source.specs.get(key);
     const name = options.name === undefined ? '' : checkName(options.name, 'name');
-    const config = configBytes(options.config);
+    // A JavaScript actor gets its configuration as it is.
+    const config = source.definition === undefined ? configBytes(options.config) : EMPTY;
     const inScratch = NAME_AT + 256 + config.length <= this.#port.scratch.bytes.length;
-    const isOwn = spec === undefined && (key === undefined || !inScratch || core.specs.size >= MAX_SPECS);
+    const isOwn = spec === undefined && (key === undefined || !inScratch || source.specs.size >= MAX_SPECS);
     if (spec === undefined || !inScratch) {
       const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
-      spec = this.#prepare(core.id, template, options, inScratch ? EMPTY : config);
-      if (!isOwn && inScratch) core.specs.set(key!, spec);
+      spec = this.#prepare(source, template, options, inScratch ? EMPTY : config);
+      if (!isOwn && inScratch) source.specs.set(key!, spec);
     }
     try {
-      return this.#start(spec, name, inScratch ? config : EMPTY, options);
+      return this.#start(source, spec, name, inScratch ? config : EMPTY, options);
     } finally {
       if (isOwn || !inScratch) this.#port.native.release(spec);
     }
   }
 
-  #prepare(component: number, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {
-    const peers = nativePeers(this.#owner, options.peers ?? {}, 'peers');
-    return this.#port.native.prepare(component, { ...template, peers, user });
+  #source(what: unknown): Source {
+    if (isDefinition(what)) {
+      let source = this.#definitions.get(what);
+      if (source === undefined) {
+        source = { definition: what, id: this.#actors.register(what), specs: new Map() };
+        this.#definitions.set(what, source);
+      }
+      return source;
+    }
+    if (!isComponent(what)) {
+      throw mismatch('component', 'a component made by system.load, or an actor made by actor()', what);
+    }
+    const core = componentCore(what);
+    if (core.owner !== this.#owner) {
+      throw createError('ERR_CONFIG', { message: 'component: it was loaded by another system', path: 'component' });
+    }
+    return { definition: undefined, id: core.id, specs: core.specs };
   }
 
-  #start(spec: number, name: string, config: Uint8Array, options: SpawnOptions): Promise<ActorRef<unknown, unknown>> {
+  #prepare(source: Source, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {
+    const complete = { ...template, peers: nativePeers(this.#owner, options.peers ?? {}, 'peers'), user };
+    const { native } = this.#port;
+    return source.definition === undefined
+      ? native.prepare(source.id, complete)
+      : native.prepareExternal(source.id, complete);
+  }
+
+  #start(
+    source: Source,
+    spec: number,
+    name: string,
+    config: Uint8Array,
+    options: SpawnOptions,
+  ): Promise<ActorRef<unknown, unknown>> {
     const port = this.#port;
     // What was sent before belongs before: a message to an actor that this one replaces.
     port.flush();
@@ -78,7 +118,7 @@ export class Spawner {
       };
       throw errorFromNative(INLINE_FAILED - result, port.scratchFailure(INLINE_FAILED - result), context);
     }
-    const ref = this.#ref(name, options.codec as Codec<unknown, unknown> | undefined);
+    const ref = this.#ref(source, name, options);
     if (result === 0) return Promise.resolve(ref);
     // The entry whose number was given above: nothing ran in between.
     const context = { message: `spawn ${name || 'an actor'}: it did not come up` };
@@ -86,11 +126,19 @@ export class Spawner {
   }
 
   /** The reference of the address in the scratch buffer. */
-  #ref(name: string, codec: Codec<unknown, unknown> | undefined): ActorRef<unknown, unknown> {
+  #ref(source: Source, name: string, options: SpawnOptions): ActorRef<unknown, unknown> {
     const { words } = this.#port.scratch;
     const address = [words[0]!, words[1]!, words[2]!, words[3]!, words[4]!] as const;
-    const core = new RefCore(this.#owner, address, codec, name || undefined, name ? `/user/${name}` : undefined);
-    return new ActorRef<unknown, unknown>(core);
+    const { definition } = source;
+    const given = options.codec as Codec<unknown, unknown> | undefined;
+    const codec = given ?? (definition === undefined ? undefined : codecOf(definition));
+    const path = name ? `/user/${name}` : undefined;
+    const core = new RefCore(this.#owner, address, codec, name || undefined, path, definition !== undefined);
+    const ref = new ActorRef<unknown, unknown>(core);
+    if (definition !== undefined) {
+      this.#actors.expect(core, ref, { config: options.config, peers: options.peers ?? {} });
+    }
+    return ref;
   }
 }
 

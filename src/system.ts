@@ -2,6 +2,7 @@
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
+import { type ActorDefinition, codecOf } from './actor.js';
 import { ActorRef, type ActorStatus, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
 import { CallWaiter } from './call-waiter.js';
@@ -10,6 +11,8 @@ import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
 import { createError, rethrown, type TroupeError } from './errors.js';
 import { type DeadLetter, deadLetter, EventHub, type EventName, type TroupeEvents } from './events.js';
+import { Callers } from './local/callers.js';
+import { LocalActors } from './local/local-actors.js';
 import { EventLog, streamLogger } from './logger.js';
 import { type NativeAddress, type NativeSystem, native } from './native.js';
 import {
@@ -36,6 +39,12 @@ export interface FindOptions<Message, Reply> {
   readonly codec: Codec<Message, Reply>;
 }
 
+/** Options of {@link ActorSystem.spawn} for a JavaScript actor. Limits of a guest mean nothing to it. */
+export type LocalSpawnOptions<Config> = Omit<SpawnOptions, 'codec' | 'config' | 'inline'> & {
+  /** For its `start`, as it is. */
+  readonly config?: Config | undefined;
+};
+
 /** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
 const SHUTDOWN_SLACK_MS = 900;
 
@@ -53,6 +62,7 @@ export class ActorSystem {
   readonly #log: EventLog | undefined;
   readonly #owner: RefOwner;
   readonly #spawner: Spawner;
+  readonly #actors: LocalActors;
   readonly #name: string;
   #late = 0;
   #warned = false;
@@ -69,6 +79,7 @@ export class ActorSystem {
   protected constructor(settings: SystemSettings, system: NativeSystem) {
     const { name, inline } = settings.native;
     const logger = settings.logger ?? streamLogger(name, () => process.stderr);
+    const callers = new Callers();
     this.#name = name;
     this.#native = system;
     this.#log = logger === false ? undefined : new EventLog(logger);
@@ -77,10 +88,12 @@ export class ActorSystem {
       keepAlive: settings.keepAlive,
       inline,
       onEvent: json => this.#events.receive(json),
+      onWork: (kind, bytes, start, end) => this.#actors.receive(kind, bytes, start, end),
       onFault: error => this.#events.fault(error),
     });
     this.#owner = {
       port: this.#port,
+      callers,
       countLate: () => {
         this.#late += 1;
       },
@@ -93,7 +106,16 @@ export class ActorSystem {
         if (!this.#port.closed) system.listen(mask);
       },
     });
-    this.#spawner = new Spawner(this.#owner, settings);
+    this.#actors = new LocalActors({
+      port: this.#port,
+      callers,
+      refTo: (index, tagLo, tagHi) =>
+        this.#refOf([index, tagLo, tagHi, index, -1], undefined, undefined, undefined) as ActorRef,
+      selfOf: (address, definition) =>
+        new ActorRef(new RefCore(this.#owner, address, codecOf(definition), undefined, undefined, true)),
+      log: event => this.#events.emit(event),
+    });
+    this.#spawner = new Spawner(this.#owner, this.#actors, settings);
   }
 
   /** @internal This environment's side of the bridge. */
@@ -121,18 +143,22 @@ export class ActorSystem {
   }
 
   /**
-   * Spawns an actor of a component; resolves when it has come up. It is restarted after failures as
+   * Spawns an actor of a component, or one in JavaScript; resolves when it has come up. It is restarted after failures as
    * the options say. What goes wrong rejects the promise, and nothing is left behind.
    */
   spawn<Message, Reply>(
     component: Component,
     options: SpawnOptions & { readonly codec: Codec<Message, Reply> },
   ): Promise<ActorRef<Message, Reply>>;
+  spawn<Message, Reply, Config>(
+    definition: ActorDefinition<Message, Reply, Config>,
+    options?: LocalSpawnOptions<Config>,
+  ): Promise<ActorRef<Message, Reply>>;
   spawn(component: Component, options?: SpawnOptions): Promise<ActorRef>;
-  spawn(component: Component, options?: SpawnOptions): Promise<unknown> {
+  spawn(what: Component | ActorDefinition<never, unknown, never>, options?: SpawnOptions): Promise<unknown> {
     try {
       this.#mustRun('spawn');
-      return this.#spawner.spawn(component, options);
+      return this.#spawner.spawn(what, options);
     } catch (error) {
       return Promise.reject(rethrown(error));
     }
@@ -231,6 +257,7 @@ export class ActorSystem {
   }
 
   #close(): void {
+    this.#actors.close();
     this.#port.drainAll();
     this.#remains = { audit: this.#native.audit(), deadLetters: this.#native.deadLetters().map(deadLetter) };
     this.#port.close(() => shutDown('the wait'));
@@ -243,11 +270,12 @@ export class ActorSystem {
 
   #refOf(
     address: NativeAddress,
-    path: string,
+    path: string | undefined,
     name: string | undefined,
     codec: Codec<unknown, unknown> | undefined,
   ): ActorRef<unknown, unknown> {
-    return new ActorRef(new RefCore(this.#owner, address, codec, name, path));
+    const isLocal = this.#actors.has(address[0], address[1], address[2]);
+    return new ActorRef(new RefCore(this.#owner, address, codec, name, path, isLocal));
   }
 
   #warnOfEndlessAsk(path: string): void {

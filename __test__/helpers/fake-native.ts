@@ -146,6 +146,9 @@ export class FakeNative implements NativeSystem {
   prepare(): number {
     return 1;
   }
+  prepareExternal(): number {
+    return 0;
+  }
   release(): void {}
   stop(): void {}
   kill(): boolean {

@@ -1,0 +1,132 @@
+/**
+ * Actors in JavaScript: the same mailbox, supervision and addresses as any other actor, with
+ * handlers that run on the thread of the system they belong to.
+ */
+import type { ActorRef } from './actor-ref.js';
+import { isObject, mismatch } from './check.js';
+import type { Codec } from './codec.js';
+import type { RequestOptions } from './request-options.js';
+
+/** Writes log lines of an actor; they become `log` events. */
+export interface ActorLog {
+  /** For whoever looks for a fault. */
+  debug(text: string): void;
+  /** For whoever wants to know what goes on. */
+  info(text: string): void;
+  /** Something to look at. */
+  warn(text: string): void;
+  /** Something is wrong. */
+  error(text: string): void;
+}
+
+/** What an actor knows and can do. One object for each life; `sender` is that of the message in hand. */
+export interface ActorContext<State = undefined, Message = never> {
+  /** What `start` returned. It may be replaced; the next life begins with a new one. */
+  state: State;
+  /** The actor that sent the message, without a codec; `undefined` for a message from outside, or for a request. */
+  readonly sender: ActorRef | undefined;
+  /** The actor itself. */
+  readonly self: ActorRef<Message, unknown>;
+  /** Which life this is: 1 for the first. */
+  readonly incarnation: number;
+  /** The references given in the option `peers`. */
+  readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
+  /** Aborted when this life is over: killed, crashed, over its time, or stopped. Hand it to whatever waits. */
+  readonly signal: AbortSignal;
+  /** Writes log lines. */
+  readonly log: ActorLog;
+  /** Sends a message at once, with this actor as its sender. */
+  tell<Request>(target: ActorRef<Request, unknown>, message: Request): void;
+  /** Sends a request; it ends with this life at the latest. */
+  ask<Request, Answer>(target: ActorRef<Request, Answer>, message: Request, options?: RequestOptions): Promise<Answer>;
+  /** Stops the actor after the message in hand. */
+  stop(): void;
+  /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */
+  fail(reason: unknown): Failure;
+}
+
+/** What {@link ActorContext.fail} makes. */
+export class Failure {
+  /** What the caller is told, as the codec writes it. */
+  readonly reason: unknown;
+
+  /** @internal */
+  constructor(reason: unknown) {
+    this.reason = reason;
+  }
+}
+
+/** What a handler may return: the reply to a request, or nothing. */
+export type Handled<Reply> = Reply | Failure | void | Promise<Reply | Failure | void>;
+
+/** What an actor does. One message at a time: the next one waits until `handle` has returned, or its promise is settled. */
+export interface ActorFunctions<Message, Reply, State, Config> {
+  /** Comes up; what it returns is the state. What it throws fails the start. */
+  readonly start?: (config: Config, context: ActorContext<undefined, Message>) => State | Promise<State>;
+  /** Handles a message; the result is the reply to a request. What it throws is a crash. */
+  readonly handle: (message: Message, context: ActorContext<State, Message>) => Handled<Reply>;
+  /** Goes down in order: after a stop, a drain or a shutdown, not after a crash or a kill. */
+  readonly stop?: (context: ActorContext<State, Message>) => unknown;
+}
+
+/** @internal */
+export type AnyFunctions = ActorFunctions<unknown, unknown, unknown, unknown>;
+/** @internal */
+export type AnyCodec = Codec<unknown, unknown>;
+/** @internal */
+export type AnyDefinition = ActorDefinition<never, unknown, never>;
+/** @internal */
+export let functionsOf: (definition: AnyDefinition) => AnyFunctions;
+/** @internal */
+export let codecOf: (definition: AnyDefinition) => AnyCodec | undefined;
+/** @internal */
+export let isDefinition: (value: unknown) => value is AnyDefinition;
+
+/** What to make actors of: given to `system.spawn`. Made by {@link actor}. */
+export class ActorDefinition<in Message = Uint8Array, out Reply = Uint8Array, in Config = unknown> {
+  /** For the compiler: what its actors take and give. */
+  declare protected readonly types: (message: Message, config: Config) => Reply;
+  readonly #functions: AnyFunctions;
+  readonly #codec: AnyCodec | undefined;
+
+  static {
+    functionsOf = definition => definition.#functions;
+    codecOf = definition => definition.#codec;
+    isDefinition = (value): value is AnyDefinition => typeof value === 'object' && value !== null && #codec in value;
+  }
+
+  /** @internal */
+  constructor(functions: AnyFunctions, codec: AnyCodec | undefined) {
+    this.#functions = functions;
+    this.#codec = codec;
+    Object.freeze(this);
+  }
+}
+
+/**
+ * Defines an actor in JavaScript. Messages and replies are bytes; with a codec they are values. The
+ * codec is used in both directions, so it must read what it writes, as `json()` and `text()` do.
+ */
+export function actor<Message, Reply, State = undefined, Config = unknown>(
+  definition: ActorFunctions<Message, Reply, State, Config> & { readonly codec: Codec<Message, Reply> },
+): ActorDefinition<Message, Reply, Config>;
+export function actor<State = undefined, Config = unknown>(
+  definition: ActorFunctions<Uint8Array, Uint8Array, State, Config> & { readonly codec?: undefined },
+): ActorDefinition<Uint8Array, Uint8Array, Config>;
+export function actor(definition: object): unknown {
+  const given: unknown = definition;
+  if (!isObject(given)) throw mismatch('definition', 'an object with a function handle', given);
+  const known = ['start', 'handle', 'stop', 'codec'];
+  for (const [key, value] of Object.entries(given)) {
+    if (!known.includes(key)) throw mismatch(`definition.${key}`, `one of ${known.join(', ')}`, value);
+  }
+  const { start, handle, stop, codec } = given as unknown as AnyFunctions & { readonly codec?: AnyCodec };
+  for (const [name, value] of Object.entries({ start, handle, stop })) {
+    const isFunction = typeof value === 'function' || (name !== 'handle' && value === undefined);
+    if (!isFunction) throw mismatch(`definition.${name}`, 'a function', value);
+  }
+  const isCodec = codec === undefined || (typeof codec?.encode === 'function' && typeof codec.decode === 'function');
+  if (!isCodec) throw mismatch('definition.codec', 'a codec: an object with encode and decode', codec);
+  const functions = { handle, ...(start ? { start } : {}), ...(stop ? { stop } : {}) };
+  return new ActorDefinition(functions, codec);
+}

@@ -1,0 +1,141 @@
+/** One life of an actor that this environment runs, and what its functions see of it. */
+import { type ActorContext, type ActorLog, Failure } from '../actor.js';
+import { type ActorRef, coreOf, isActorRef } from '../actor-ref.js';
+import { mismatch } from '../check.js';
+import { createError, type TroupeError } from '../errors.js';
+import type { Address } from '../port.js';
+import { type RequestOptions, requestOptions } from '../request-options.js';
+
+const DEFAULT_TIMEOUT_MS = 5000;
+
+/** The actor whose life it is. */
+export interface LifeOwner {
+  readonly address: Address;
+  readonly self: ActorRef<never, unknown>;
+  readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
+  refTo(index: number, tagLo: number, tagHi: number): ActorRef;
+  log(life: Life, level: number, text: string): void;
+}
+
+/** A life: its state, and whether it is over. */
+export class Life<Owner extends LifeOwner = LifeOwner> {
+  readonly actor: Owner;
+  readonly incarnation: number;
+  readonly context: ActorContext<unknown, never>;
+  readonly startedMs = performance.now();
+  state: unknown;
+  /** No effect of it counts any more. */
+  over = false;
+  /** It stops after the message in hand. */
+  stopping = false;
+  /** Address words of the sender of the message in hand. */
+  senderIndex = 0;
+  senderTagLo = 0;
+  senderTagHi = 0;
+  #controller: AbortController | undefined;
+
+  constructor(actor: Owner, incarnation: number) {
+    this.actor = actor;
+    this.incarnation = incarnation;
+    this.context = new Context(this);
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.over) this.#controller.abort(this.overError());
+    }
+    return this.#controller.signal;
+  }
+
+  /** The life is over: whatever it still waits for may give up. */
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.#controller?.abort(this.overError());
+  }
+
+  overError(): TroupeError {
+    const { path } = this.actor.self;
+    return createError('ERR_ACTOR_STOPPED', { message: `${path}: life ${this.incarnation} is over`, actor: path });
+  }
+}
+
+/** The public face of a life. */
+class Context implements ActorContext<unknown, never> {
+  readonly #life: Life;
+
+  constructor(life: Life) {
+    this.#life = life;
+  }
+
+  get state(): unknown {
+    return this.#life.state;
+  }
+
+  set state(state: unknown) {
+    this.#life.state = state;
+  }
+
+  get sender(): ActorRef | undefined {
+    const { actor, senderIndex, senderTagLo, senderTagHi } = this.#life;
+    const isPort = senderIndex >= 0x80000000;
+    const isNobody = senderIndex === 0 && senderTagLo === 0 && senderTagHi === 0;
+    return isPort || isNobody ? undefined : actor.refTo(senderIndex, senderTagLo, senderTagHi);
+  }
+
+  get self(): ActorRef<never, unknown> {
+    return this.#life.actor.self;
+  }
+
+  get incarnation(): number {
+    return this.#life.incarnation;
+  }
+
+  get peers(): Readonly<Record<string, ActorRef<never, unknown>>> {
+    return this.#life.actor.peers;
+  }
+
+  get signal(): AbortSignal {
+    return this.#life.signal;
+  }
+
+  get log(): ActorLog {
+    const write = (level: number) => (text: string) => this.#life.actor.log(this.#life, level, String(text));
+    return { debug: write(0), info: write(1), warn: write(2), error: write(3) };
+  }
+
+  tell<Request>(target: ActorRef<Request, unknown>, message: Request): void {
+    const life = this.#life;
+    if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+    if (life.over) throw life.overError();
+    coreOf(target).tellFrom(life.actor.address, life.incarnation, message);
+  }
+
+  ask<Request, Answer>(
+    target: ActorRef<Request, Answer>,
+    message: Request,
+    options: RequestOptions = {},
+  ): Promise<Answer> {
+    const life = this.#life;
+    try {
+      if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+      if (life.over) throw life.overError();
+      const { timeoutMs, signal, endless } = requestOptions(options, DEFAULT_TIMEOUT_MS);
+      const core = coreOf(target);
+      if (endless) core.owner.warnOfEndlessAsk(core.path);
+      const both = signal === undefined ? life.signal : AbortSignal.any([signal, life.signal]);
+      return core.ask(message, timeoutMs, both) as Promise<Answer>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  stop(): void {
+    this.#life.stopping = true;
+  }
+
+  fail(reason: unknown): Failure {
+    return new Failure(reason);
+  }
+}

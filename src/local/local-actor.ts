@@ -1,0 +1,81 @@
+/** An actor that this environment runs, over all its lives. */
+import type { AsyncResource } from 'node:async_hooks';
+import type { AnyCodec, AnyFunctions } from '../actor.js';
+import type { ActorRef } from '../actor-ref.js';
+import type { NativeEvent } from '../native.js';
+import type { Address } from '../port.js';
+import { nameOf } from '../ref-core.js';
+import type { Life, LifeOwner } from './life.js';
+
+/** What its environment does for it. */
+export interface Surroundings {
+  /** A reference to the sender of a message. */
+  refTo(index: number, tagLo: number, tagHi: number): ActorRef;
+  /** Takes a log line as an event. */
+  log(event: NativeEvent): void;
+}
+
+/** What an actor is made of. */
+export interface LocalActorInit {
+  readonly address: Address;
+  readonly functions: AnyFunctions;
+  readonly codec: AnyCodec | undefined;
+  readonly self: ActorRef<never, unknown>;
+  readonly config: unknown;
+  readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
+  /** Where it was spawned: what its functions run in unless a message brings its sender's context. */
+  readonly scope: AsyncResource;
+}
+
+const EMPTY = new Uint8Array(0);
+
+/** An actor. */
+export class LocalActor implements LifeOwner {
+  readonly address: Address;
+  readonly functions: AnyFunctions;
+  readonly codec: AnyCodec | undefined;
+  readonly self: ActorRef<never, unknown>;
+  readonly config: unknown;
+  readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
+  readonly scope: AsyncResource;
+  readonly #surroundings: Surroundings;
+  life: Life<LocalActor> | undefined = undefined;
+
+  constructor(init: LocalActorInit, surroundings: Surroundings) {
+    this.address = init.address;
+    this.functions = init.functions;
+    this.codec = init.codec;
+    this.self = init.self;
+    this.config = init.config;
+    this.peers = init.peers;
+    this.scope = init.scope;
+    this.#surroundings = surroundings;
+  }
+
+  refTo(index: number, tagLo: number, tagHi: number): ActorRef {
+    return this.#surroundings.refTo(index, tagLo, tagHi);
+  }
+
+  log(life: Life, level: number, text: string): void {
+    const { index, tagLo, tagHi } = this.address;
+    const { id, path } = this.self;
+    const address = [index, tagLo, tagHi, index, Number(id >> 32n)] as const;
+    const uptimeMs = Math.floor(performance.now() - life.startedMs);
+    const { incarnation } = life;
+    this.#surroundings.log({ event: 'log', address, path, incarnation, uptimeMs, level, text });
+  }
+
+  /** The message in these bytes, which become its own. */
+  read(bytes: Uint8Array): unknown {
+    return this.codec === undefined ? bytes : this.codec.decode(bytes);
+  }
+
+  /** The bytes of a reply; none for `undefined`. */
+  write(value: unknown): Uint8Array {
+    if (value === undefined) return EMPTY;
+    const bytes = this.codec === undefined ? value : this.codec.encode(value);
+    if (bytes instanceof Uint8Array) return bytes;
+    const what = this.codec === undefined ? 'handle, without a codec,' : 'encode of the codec';
+    throw new TypeError(`${this.self.path}: ${what} must return a Uint8Array, it returned ${nameOf(bytes)}`);
+  }
+}
