@@ -1,0 +1,68 @@
+/** What the compiler knows about actors in JavaScript. */
+import { type ActorDefinition, type ActorRef, type ActorSystem, actor, json, text } from '../../src/index.js';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+const expectType = <T extends true>(): T | undefined => undefined;
+
+declare const system: ActorSystem;
+
+interface Order {
+  readonly item: string;
+  readonly count: number;
+}
+interface Receipt {
+  readonly total: number;
+}
+
+// Without a codec messages and replies are bytes.
+const plain = actor({ handle: message => message.subarray(1) });
+expectType<Equal<typeof plain, ActorDefinition<Uint8Array, Uint8Array, unknown>>>();
+const plainRef = await system.spawn(plain);
+expectType<Equal<typeof plainRef, ActorRef<Uint8Array, Uint8Array>>>();
+// @ts-expect-error without a codec a reply is bytes
+actor({ handle: () => 'text' });
+
+// With one they are what it says; the state is what start returns, the configuration what it takes.
+const shop = actor({
+  codec: json<Order, Receipt>(),
+  start: async (config: { readonly price: number }) => ({ price: config.price, sold: 0 }),
+  handle(order, context) {
+    expectType<Equal<typeof order, Order>>();
+    expectType<Equal<typeof context.state, { price: number; sold: number }>>();
+    context.state.sold += order.count;
+    context.self.tell({ item: order.item, count: 1 });
+    // @ts-expect-error no such field
+    context.state.nothing;
+    return { total: order.count * context.state.price };
+  },
+  stop: ({ state }) => state.sold.toFixed(),
+});
+const shopRef = await system.spawn(shop, { name: 'shop', config: { price: 3 }, restart: 'transient' });
+expectType<Equal<typeof shopRef, ActorRef<Order, Receipt>>>();
+expectType<Equal<Awaited<ReturnType<typeof shopRef.ask>>, Receipt>>();
+// @ts-expect-error the configuration has a price
+system.spawn(shop, { config: { prize: 3 } });
+// @ts-expect-error the codec is the definition's
+system.spawn(shop, { codec: text() });
+
+actor({
+  // @ts-expect-error a reply is a receipt
+  codec: json<Order, Receipt>(),
+  handle: () => ({ sum: 1 }),
+});
+
+// Nothing, a failure, and promises of them are replies as well.
+actor({ codec: text(), handle() {} });
+actor({ codec: text(), handle: async (message, context) => (message === '' ? context.fail('empty') : message) });
+
+// Messages and replies of others are typed by their references.
+actor({
+  codec: text(),
+  async handle(message, context) {
+    const receipt = await context.ask(shopRef, { item: message, count: 1 });
+    expectType<Equal<typeof receipt, Receipt>>();
+    // @ts-expect-error that is no order
+    context.tell(shopRef, message);
+    return String(receipt.total);
+  },
+});
