@@ -53,6 +53,16 @@ export class TestClock {
     return this.now - before;
   }
 
+  /** @internal Lets time pass up to `deadline`, or until `done` says that it is enough. */
+  async reach(deadline: number, done: () => boolean): Promise<void> {
+    await this.settle();
+    while (!done() && this.now < deadline) {
+      const due = this.#due();
+      await this.#moveTo(due === null ? deadline : Math.min(due, deadline));
+      if (this.#port.closed) return;
+    }
+  }
+
   /** @internal Waits until nothing is left to do at this time. */
   async settle(): Promise<void> {
     const port = this.#port;

@@ -1,5 +1,6 @@
 /** A system for tests: time by hand, a known seed, and a way to wait until everything is done. */
 import type { ActorRef } from '../actor-ref.js';
+import type { Codec } from '../codec.js';
 import { mismatch, oneOf } from '../check.js';
 import type { DeadLetter } from '../events.js';
 import type { NativeSystem } from '../native.js';
@@ -12,6 +13,7 @@ import {
 } from '../options.js';
 import { ActorSystem, openNative } from '../system.js';
 import { TestClock } from './clock.js';
+import { Inbox, Probe, type ProbeOptions, probeDefinition } from './probe.js';
 import { chooseSeed, type TestContext, watchTest } from './seed.js';
 
 /** Options of {@link createTestSystem}: those of a system, with what tests need besides. */
@@ -79,6 +81,19 @@ export class TestSystem extends ActorSystem {
       this.#native.hold(false);
     }
     await this.clock.settle();
+  }
+
+  /** Spawns a probe: an actor that keeps what it is sent. */
+  probe<Message, Reply>(
+    options: ProbeOptions<Message, Reply> & { readonly codec: Codec<Message, Reply> },
+  ): Promise<Probe<Message, Reply>>;
+  probe(options?: ProbeOptions<Uint8Array, Uint8Array> & { readonly codec?: undefined }): Promise<Probe>;
+  async probe(options: ProbeOptions<unknown, unknown> = {}): Promise<unknown> {
+    const inbox = new Inbox<unknown>();
+    const { name } = options;
+    const ref = await this.spawn(probeDefinition(inbox, options), { ...(name !== undefined && { name }) });
+    const { clock, seed } = this;
+    return new Probe(ref, inbox, { clock, seed, manual: this.#manual });
   }
 
   /** The dead letters that were for an actor, oldest first. */
