@@ -5,7 +5,12 @@ import { runScenario, type SpawnScripted, scenariosFor } from './helpers/scenari
 import { guest } from './helpers/system.js';
 
 const spawn: SpawnScripted = async (system, options, { starts, peers }) =>
-  system.spawn(await system.load(guest('as-scripted')), { ...options, config: bytes(starts), peers });
+  system.spawn(await system.load(guest('as-scripted')), {
+    ...options,
+    limits: { ...options.limits, handlerTime: 20 },
+    config: bytes(starts),
+    peers,
+  });
 
 for (const scenario of scenariosFor('component')) {
   test(scenario.name, async t => {

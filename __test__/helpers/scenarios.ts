@@ -174,7 +174,7 @@ class Run {
     const options: SpawnOptions = {
       ...rest,
       backoff: { ...(typeof backoff === 'string' ? { kind: backoff } : backoff), jitter: 0 },
-      limits: { handlerTime: 20, ...(mailbox !== undefined && { mailbox }) },
+      limits: mailbox === undefined ? {} : { mailbox },
     };
     const refs = Object.fromEntries(peers.map(peer => [peer, this.#refs.get(peer)!]));
     const spawned = this.#spawn(this.#system, options, { starts, peers: refs });

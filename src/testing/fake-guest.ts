@@ -60,10 +60,8 @@ export function fakeGuest<Message, Reply, State = undefined>(
 export function fakeGuest<State = undefined>(
   functions?: FakeGuestFunctions<Uint8Array, Uint8Array, State> & { readonly codec?: undefined },
 ): FakeGuest;
-export function fakeGuest(
-  functions: FakeGuestFunctions<unknown, unknown, unknown> & { readonly codec?: AnyCodec | undefined } = {},
-): unknown {
-  const { codec, ...rest } = functions;
+export function fakeGuest(functions: object = {}): unknown {
+  const { codec, ...rest } = functions as FakeGuestFunctions<unknown, unknown, unknown> & { readonly codec?: AnyCodec };
   return new FakeGuest(rest, codec);
 }
 

@@ -1,7 +1,7 @@
 /** A probe: an actor that keeps what it is sent, for a test to look at. */
 import { AssertionError } from 'node:assert';
 import { inspect, isDeepStrictEqual } from 'node:util';
-import { actor, type ActorDefinition } from '../actor.js';
+import { ActorDefinition, type AnyCodec, type AnyFunctions } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
 import { duration } from '../check.js';
 import type { Codec } from '../codec.js';
@@ -158,17 +158,17 @@ export class Inbox<Message> {
 }
 
 /** @internal The actor behind a probe. */
-export function probeDefinition<Message, Reply>(
-  inbox: Inbox<Message>,
-  { codec, reply }: ProbeOptions<Message, Reply>,
-): ActorDefinition<Message, Reply> {
-  return actor({
-    ...(codec && { codec }),
-    handle: (message: Message, { sender }: { readonly sender: ActorRef | undefined }) => {
+export function probeDefinition(
+  inbox: Inbox<unknown>,
+  { codec, reply }: ProbeOptions<unknown, unknown>,
+): ActorDefinition<unknown, unknown> {
+  const functions: AnyFunctions = {
+    handle: (message, { sender }) => {
       inbox.push(Object.freeze({ message, sender }));
       return reply?.(message);
     },
-  } as Parameters<typeof actor<Message, Reply>>[0]);
+  };
+  return new ActorDefinition(functions, codec as AnyCodec | undefined);
 }
 
 function matches<Message>(message: Message, expected: Expected<Message>): boolean {

@@ -1,7 +1,7 @@
 /** A system for tests: time by hand, a known seed, and a way to wait until everything is done. */
 import type { ActorRef } from '../actor-ref.js';
-import type { Codec } from '../codec.js';
 import { mismatch, oneOf } from '../check.js';
+import type { Codec } from '../codec.js';
 import type { DeadLetter } from '../events.js';
 import type { NativeSystem } from '../native.js';
 import {
@@ -88,10 +88,10 @@ export class TestSystem extends ActorSystem {
     options: ProbeOptions<Message, Reply> & { readonly codec: Codec<Message, Reply> },
   ): Promise<Probe<Message, Reply>>;
   probe(options?: ProbeOptions<Uint8Array, Uint8Array> & { readonly codec?: undefined }): Promise<Probe>;
-  async probe(options: ProbeOptions<unknown, unknown> = {}): Promise<unknown> {
+  async probe(options: object = {}): Promise<unknown> {
     const inbox = new Inbox<unknown>();
-    const { name } = options;
-    const ref = await this.spawn(probeDefinition(inbox, options), { ...(name !== undefined && { name }) });
+    const given = options as ProbeOptions<unknown, unknown>;
+    const ref = await this.spawn(probeDefinition(inbox, given), { name: given.name });
     const { clock, seed } = this;
     return new Probe(ref, inbox, { clock, seed, manual: this.#manual });
   }
