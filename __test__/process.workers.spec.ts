@@ -81,3 +81,28 @@ test('a worker whose system idles exits by itself', async t => {
     console.log(code);`);
   t.deepEqual([ended.code, ended.stdout, ended.stderr], [0, '0\n', '']);
 });
+
+test('a hundred worker threads with a system each, terminated under load, harm nobody', async t => {
+  const ended = await runScript(`${WORKER}
+    const body = \`${ECHO}
+      const go = new Promise(resolve => parentPort.once('message', resolve));
+      parentPort.postMessage('ready');
+      await go;
+      parentPort.postMessage('going');
+      for (;;) await Promise.all(Array.from({ length: 10 }, () => ref.ask(Uint8Array.of(1))));\`;
+    const workers = [];
+    // In groups: a hundred environments that start at the same time would only wait for each other.
+    for (let group = 0; group < 10; group += 1) {
+      const started = Array.from({ length: 10 }, () => inWorker(body));
+      await Promise.all(started.map(worker => once(worker, 'message')));
+      workers.push(...started);
+    }
+    const going = workers.map(worker => once(worker, 'message'));
+    for (const worker of workers) worker.postMessage('go');
+    await Promise.all(going);
+    const codes = await Promise.all(workers.map(worker => worker.terminate()));
+    ${ECHO}
+    console.log(codes.length, (await ref.ask(Uint8Array.of(6)))[0]);
+    await system.shutdown();`);
+  t.deepEqual([ended.code, ended.signal, ended.stdout, ended.stderr], [0, null, '100 6\n', '']);
+});
