@@ -1,8 +1,8 @@
 /** What the compiler must accept of the test kit, and what it must refuse. Checked, never run. */
 import { test as nodeTest } from 'node:test';
 import test from 'ava';
-import type { ActorSystem, Component, DeadLetter } from '../../src/index.js';
-import { createTestSystem, type TestSystem } from '../../src/testing/index.js';
+import { type ActorRef, type ActorSystem, type Component, type DeadLetter, json, text } from '../../src/index.js';
+import { createTestSystem, type FakeGuest, fakeGuest, type Probe, type TestSystem } from '../../src/testing/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 function holds<_Claim extends true>(): void {}
@@ -28,6 +28,30 @@ test('the context of ava is taken', async t => {
   holds<Equal<ReturnType<typeof system.deadLettersOf>, readonly DeadLetter[]>>();
   system.deadLettersOf(ref);
   await system.together(() => ref.tell(Uint8Array.of(1)));
+});
+
+test('probes and fake guests have the types of their codecs', async t => {
+  const system = await createTestSystem({ test: t });
+  const bytes = await system.probe({ name: 'probe' });
+  holds<Equal<typeof bytes, Probe<Uint8Array, Uint8Array>>>();
+  const probe = await system.probe({ codec: json<{ n: number }, string>(), reply: ({ n }) => String(n) });
+  holds<Equal<typeof probe.ref, ActorRef<{ n: number }, string>>>();
+  const { message } = await probe.expect({ n: 1 }, { within: '1s' });
+  holds<Equal<typeof message, { n: number }>>();
+  await probe.fish(({ n }) => n > 1);
+  // @ts-expect-error no such field
+  await probe.expect({ m: 1 });
+  await probe.expectNone();
+
+  const fake = fakeGuest({ codec: text(), handle: words => words.toUpperCase() });
+  holds<Equal<typeof fake, FakeGuest<string, string>>>();
+  const ref = await system.spawn(fake, { faults: { trapOn: 1 } });
+  holds<Equal<typeof ref, ActorRef<string, string>>>();
+  holds<Equal<(typeof fake.messages)[number]['message'], string>>();
+  const plain = fakeGuest();
+  holds<Equal<typeof plain, FakeGuest<Uint8Array, Uint8Array>>>();
+  // @ts-expect-error a reply is what the codec writes
+  fakeGuest({ codec: text(), handle: () => 5 });
 });
 
 nodeTest('the context of node:test is taken', async t => {
