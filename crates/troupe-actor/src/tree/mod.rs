@@ -340,20 +340,27 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.status = if reason.tag == ReasonTag::Intensity { Status::Failed } else { Status::Terminated };
         let mut below = Vec::new();
-        let mut places = Vec::new();
         match &mut node.body {
             Body::Pool(_) => return self.end_pool(id, reason),
             Body::Supervisor(supervisor) => {
-                for child in supervisor.children.values_mut() {
+                // In the order they went down in (`SUP-2`).
+                for child in supervisor.children.values_mut().rev() {
                     match &mut child.what {
-                        What::Actor { place, .. } => places.extend(place.take()),
-                        What::Node(node) => below.push(*node),
+                        What::Actor { place, .. } => below.extend(place.take().map(|(address, _)| Ok(address))),
+                        What::Node(node) => below.push(Err(*node)),
                     }
                 }
             }
         }
-        places.into_iter().for_each(|(address, _)| self.end_place(id, address, reason.clone()));
-        below.into_iter().for_each(|below| self.give_up(below, reason));
+        // That one child did not come up is no reason of the others' (`SUP-3`).
+        let of_start = matches!(reason.tag, ReasonTag::StartFailed | ReasonTag::StartTimeout);
+        let reason = if of_start { &ExitReason::plain(ReasonTag::Shutdown) } else { reason };
+        for child in below {
+            match child {
+                Ok(address) => self.end_place(id, address, reason.clone()),
+                Err(node) => self.give_up(node, reason),
+            }
+        }
     }
 
     /// One place that was given up is gone.

@@ -66,7 +66,7 @@ impl Life {
     fn handle(&mut self, frame: &Frame<'_>, incarnation: u32, out: &mut Out) -> Result<bool, Crash> {
         let text = String::from_utf8_lossy(frame.payload).into_owned();
         let (verb, rest) = text.split_once(' ').unwrap_or((&text, ""));
-        let mut reply = |text: &str, out: &mut Out| {
+        let reply = |text: &str, out: &mut Out| {
             if frame.kind == kind::ASK {
                 out.reply(frame.corr, text.as_bytes());
             }

@@ -8,13 +8,20 @@ mod common;
 mod actor;
 mod runner;
 mod table;
+mod trees;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use runner::Run;
 use table::{Scenario, matrix, scenarios};
 
 fn run_all(scenarios: &[Scenario]) {
     assert!(!scenarios.is_empty());
-    scenarios.iter().for_each(|scenario| Run::new(scenario).all());
+    // All of them, so that one look shows everything that is wrong.
+    let failed =
+        scenarios.iter().filter(|scenario| catch_unwind(AssertUnwindSafe(|| Run::new(scenario).all())).is_err());
+    let failed: Vec<&str> = failed.map(|scenario| &*scenario.name).collect();
+    assert!(failed.is_empty(), "{failed:#?}");
 }
 
 #[test]
@@ -35,6 +42,11 @@ fn restarts() {
 #[test]
 fn ending() {
     run_all(&scenarios("ending.json"));
+}
+
+#[test]
+fn trees_of_supervisors() {
+    run_all(&scenarios("trees.json"));
 }
 
 #[test]

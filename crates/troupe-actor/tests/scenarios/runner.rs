@@ -6,18 +6,19 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use troupe_actor::ask::AskError;
 use troupe_actor::error::SpawnError;
-use troupe_actor::event::{Event, Subject};
+use troupe_actor::event::Event;
 use troupe_actor::id::Address;
 use troupe_actor::spec::{ActorSpec, Overflow, SpawnArgs};
-use troupe_actor::supervision::spec::{BackoffKind, Restart};
+use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
 
 use crate::actor::scripted;
 use crate::common::{Settled, World, spawn_spec};
 use crate::table::{Scenario, number, text};
+use crate::trees::{Trees, outcome_of};
 
 /// What a slot waits for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub enum Kind {
     Answer,
     Sent,
     Other,
@@ -25,16 +26,19 @@ enum Kind {
 
 /// A scenario under way.
 pub struct Run<'a> {
-    world: World,
-    scenario: &'a Scenario,
+    pub world: World,
+    pub scenario: &'a Scenario,
     /// Address and path of each actor that was spawned.
-    actors: HashMap<String, (Address, String)>,
-    slots: HashMap<String, (u32, Kind)>,
+    pub actors: HashMap<String, (Address, String)>,
+    /// Registered names.
+    pub names: HashMap<String, String>,
+    pub trees: Trees,
+    pub slots: HashMap<String, (u32, Kind)>,
     /// Spawns that were refused at once.
     refused: HashMap<String, &'static str>,
     letters_seen: u64,
     /// What happened to which path, not looked at yet.
-    events: Vec<(String, String)>,
+    pub events: Vec<(String, String)>,
     logs: Vec<(String, String)>,
 }
 
@@ -46,6 +50,8 @@ impl<'a> Run<'a> {
             world,
             scenario,
             actors: HashMap::new(),
+            names: HashMap::new(),
+            trees: Trees::default(),
             slots: HashMap::new(),
             refused: HashMap::new(),
             letters_seen: 0,
@@ -88,6 +94,9 @@ impl<'a> Run<'a> {
                 self.slots.insert(at(1).to_owned(), (slot, Kind::Other));
             }
             "spawn" => return self.spawn(at(1), step.get(2).map(text)),
+            "supervise" => return self.supervise(at(1), step.get(2).map(text)),
+            "stop-tree" => self.stop_tree(at(1), at(2)),
+            "request" => self.request(at(1), at(2), at(3), at(4)),
             "advance" => drop(world.advance(number(&step[1]))),
             _ => return self.look(verb, step),
         }
@@ -109,10 +118,9 @@ impl<'a> Run<'a> {
             "log" => take(&mut self.logs, &self.actors[actor].1),
             "events" => take(&mut self.events, &self.actors[actor].1),
             "letters" => self.letters(),
-            "named" => {
-                let name = text(&self.scenario.actors[actor]["name"]);
-                json!(self.world.system.find(name).is_some())
-            }
+            "children" => self.children(actor),
+            "sequence" => self.sequence(),
+            "named" => json!(self.world.system.find(&self.names[actor]).is_some()),
             _ => panic!("there is no step {verb}"),
         };
         if found == *expected { Ok(()) } else { Err(format!("expected {expected}, found {found}")) }
@@ -126,6 +134,9 @@ impl<'a> Run<'a> {
         let options = &self.scenario.actors[actor];
         let spec = Arc::new(self.spec(options));
         let name: Option<Arc<str>> = options["name"].as_str().map(Arc::from);
+        if let Some(name) = &name {
+            self.names.insert(actor.to_owned(), name.to_string());
+        }
         let number = self.world.slot();
         self.world.run();
         let args = SpawnArgs { name, ..SpawnArgs::default() };
@@ -151,32 +162,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn spec(&self, options: &Value) -> ActorSpec {
+    pub fn spec(&self, options: &Value) -> ActorSpec {
         let peers = options["peers"].as_array().into_iter().flatten();
         let peers = peers.map(|peer| (text(peer).to_owned(), self.address(text(peer)))).collect();
         let mut spec = spawn_spec(scripted(options["starts"].as_str().unwrap_or_default(), peers));
         spec.lazy = options["start"] == "on-first-message";
         let restart = &mut spec.restart;
-        restart.restart = match options["restart"].as_str() {
-            None | Some("permanent") => Restart::Permanent,
-            Some("transient") => Restart::Transient,
-            _ => Restart::Temporary,
-        };
-        let set = |place: &mut u64, value: &Value| *place = value.as_u64().unwrap_or(*place);
-        set(&mut restart.within_ms, &options["within"]);
+        restart.restart = restart_of(options);
+        restart.within_ms = options["within"].as_u64().unwrap_or(restart.within_ms);
         restart.max_restarts = options["maxRestarts"].as_u64().map_or(restart.max_restarts, |most| most as u32);
-        let backoff = &options["backoff"];
-        restart.backoff.jitter = 0.0;
-        restart.backoff.kind = match backoff["kind"].as_str() {
-            Some("immediate") => BackoffKind::Immediate,
-            Some("linear") => BackoffKind::Linear,
-            _ => BackoffKind::Exponential,
-        };
-        set(&mut restart.backoff.initial_ms, &backoff["initial"]);
-        set(&mut restart.backoff.max_ms, &backoff["max"]);
-        restart.backoff.factor = backoff["factor"].as_f64().unwrap_or(restart.backoff.factor);
-        restart.reset_after_ms = (restart.backoff.initial_ms + restart.backoff.max_ms).div_ceil(2);
-        set(&mut restart.reset_after_ms, &backoff["resetAfter"]);
+        (restart.backoff, restart.reset_after_ms) = backoff_of(&options["backoff"]);
         let mailbox = &mut spec.mailbox;
         mailbox.max_messages = options["mailbox"].as_u64().map_or(mailbox.max_messages, |most| most as u32);
         mailbox.overflow = match options["overflow"].as_str() {
@@ -205,8 +200,8 @@ impl<'a> Run<'a> {
             Some(Settled::Crashed(..)) => json!({ "error": "crashed" }),
             Some(Settled::Ended(reason)) => json!({ "ended": reason.tag.as_str() }),
             Some(Settled::Started) => json!("started"),
-            Some(Settled::Supervised(result)) => json!({ "supervised": result.is_ok() }),
             Some(Settled::StartFailed(_)) => json!({ "error": "start-failed" }),
+            Some(Settled::Supervised(result)) => outcome_of(&result),
         }
     }
 
@@ -244,15 +239,19 @@ impl<'a> Run<'a> {
         for event in self.world.port.kept_events() {
             if let Event::Log { subject, text, .. } = event {
                 self.logs.push((subject.path.to_string(), text));
-            } else if let Some((subject, line)) = line_of(&event) {
-                self.events.push((subject.path.to_string(), line));
+            } else if let Some((path, line)) = line_of(&event) {
+                self.events.push((path.to_string(), line));
             }
         }
     }
 }
 
-fn line_of(event: &Event) -> Option<(&Subject, String)> {
-    Some(match event {
+/// Whom an event is about, and what happened.
+fn line_of(event: &Event) -> Option<(&str, String)> {
+    if let Event::GaveUp { path, reason } = event {
+        return Some((path, format!("gave up {}", reason.tag)));
+    }
+    let (subject, line) = match event {
         Event::Started(subject) => (subject, "started".to_owned()),
         Event::Crashed(subject, _) => (subject, "crashed".to_owned()),
         Event::Restarting { subject, attempt, delay_ms, .. } => {
@@ -263,7 +262,33 @@ fn line_of(event: &Event) -> Option<(&Subject, String)> {
         Event::Failed(subject, reason) => (subject, format!("failed {}", reason.tag)),
         Event::CrashUnreproduced(subject) => (subject, "unreproduced".to_owned()),
         _ => return None,
-    })
+    };
+    Some((&subject.path, line))
+}
+
+/// When an actor is restarted.
+pub fn restart_of(options: &Value) -> Restart {
+    match options["restart"].as_str() {
+        None | Some("permanent") => Restart::Permanent,
+        Some("transient") => Restart::Transient,
+        _ => Restart::Temporary,
+    }
+}
+
+/// A backoff without jitter, and the healthy run after which it starts anew.
+pub fn backoff_of(options: &Value) -> (Backoff, u64) {
+    let RestartSpec { mut backoff, .. } = RestartSpec::default();
+    backoff.jitter = 0.0;
+    backoff.kind = match options["kind"].as_str() {
+        Some("immediate") => BackoffKind::Immediate,
+        Some("linear") => BackoffKind::Linear,
+        _ => BackoffKind::Exponential,
+    };
+    backoff.initial_ms = options["initial"].as_u64().unwrap_or(backoff.initial_ms);
+    backoff.max_ms = options["max"].as_u64().unwrap_or(backoff.max_ms);
+    backoff.factor = options["factor"].as_f64().unwrap_or(backoff.factor);
+    let reset_after_ms = (backoff.initial_ms + backoff.max_ms).div_ceil(2);
+    (backoff, options["resetAfter"].as_u64().unwrap_or(reset_after_ms))
 }
 
 /// Takes the lines of one path.

@@ -8,6 +8,8 @@ use serde_json::{Value, json};
 pub struct Scenario {
     pub name: String,
     pub actors: Value,
+    /// Supervisors with all that is below them.
+    pub trees: Value,
     pub steps: Vec<Value>,
 }
 
@@ -28,6 +30,7 @@ pub fn scenarios(file: &str) -> Vec<Scenario> {
     ours.map(|scenario| Scenario {
         name: text(&scenario["name"]).to_owned(),
         actors: scenario["actors"].clone(),
+        trees: scenario["trees"].clone(),
         steps: scenario["steps"].as_array().unwrap().clone(),
     })
     .collect()
@@ -52,6 +55,7 @@ fn of_row(row: &Value, restart: &str) -> Scenario {
     Scenario {
         name: format!("a {restart} actor after {}", text(&row["cause"])),
         actors: json!({ "a": { "restart": restart, "starts": starts } }),
+        trees: Value::Null,
         steps,
     }
 }
