@@ -88,6 +88,9 @@ pub struct Place {
     pub child: u32,
     /// Its name within its parent; `None` for the member of a pool.
     pub key: Option<Arc<str>>,
+    /// The number that the supervisor gave this life; a life that waits for its first message has
+    /// not counted as a start attempt yet.
+    pub life: u32,
     /// The parent knows that this life is up.
     pub up: bool,
     /// The parent gave the place up itself.
@@ -103,6 +106,8 @@ pub struct Bonds {
     pub watchers: Vec<(Address, u32)>,
     /// Linked actors (`MON-6`).
     pub links: Vec<Address>,
+    /// Tags of watches that were taken back when their notice was queued already.
+    pub unwanted: Vec<u32>,
 }
 
 /// A message that waits for room in a full mailbox (`OVF-2`).
@@ -282,6 +287,13 @@ impl Cell {
     #[must_use]
     pub fn is_member_of(&self, pool: SupervisorId) -> bool {
         self.tag != 0 && self.parent().map_or(SupervisorId::USER, |parent| parent.id) == pool
+    }
+
+    /// The number of this life, as its supervisor counts.
+    #[must_use]
+    pub fn life(&self) -> u32 {
+        let place = self.rare.as_deref().and_then(|rare| rare.place.as_ref());
+        place.filter(|_| self.is_supervised()).map_or(self.incarnation, |place| place.life)
     }
 
     /// Whether the tree decides what follows the end of a life.

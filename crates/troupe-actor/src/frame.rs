@@ -36,6 +36,9 @@ pub mod kind {
     pub const ASK_FAILED: u16 = 4;
     /// A message of this actor was refused; payload: `u32` refusal code, then text.
     pub const SEND_FAILED: u16 = 5;
+    /// An actor that this one watches has ended (`MON-1`). The correlation is the watch's tag, the
+    /// address the actor's; payload: `u32` its last incarnation, the reason's tag, NUL, its text.
+    pub const DOWN: u16 = 6;
 
     /// Configuration: eight random bytes to seed the guest's generator.
     pub const SEED: u16 = 32;
@@ -61,6 +64,15 @@ pub mod effect {
     /// Asks the address; the correlation is a tag of the guest's choice. Payload: `u32` timeout in
     /// milliseconds (0: the default), `u32` zero, then the request.
     pub const ASK: u16 = 4;
+    /// Watches the address: one down frame when that actor has ended, at once if it has. The
+    /// correlation is a tag of the guest's choice; one in use is taken over.
+    pub const MONITOR: u16 = 5;
+    /// Takes the watch with this correlation back: no down frame comes in a later turn.
+    pub const DEMONITOR: u16 = 6;
+    /// Links with the address: an abnormal end of either ends the other's life (`MON-6`).
+    pub const LINK: u16 = 7;
+    /// Takes a link with the address back.
+    pub const UNLINK: u16 = 8;
     /// A log line; the correlation is the level (0 debug, 1 info, 2 warn, 3 error), the payload text.
     pub const LOG: u16 = 11;
     /// Stops this actor after this turn.

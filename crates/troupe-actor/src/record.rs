@@ -31,6 +31,18 @@ pub mod kind {
     /// result for the frames before the one in hand. Those behind it go back to the mailbox, and
     /// the handler's time begins.
     pub const WORK_BEGUN: u16 = 261;
+    /// The sender watches the target; the correlation is its tag (`MON-1`).
+    pub const WATCH: u16 = 262;
+    /// The sender takes the watch with this tag back (`MON-2`).
+    pub const UNWATCH: u16 = 263;
+    /// The sender, which the target watches, has ended; the payload is that of a guest's frame.
+    pub const DOWN: u16 = 264;
+    /// The sender links itself with the target (`MON-6`).
+    pub const LINK: u16 = 265;
+    /// The sender and the target are linked no longer.
+    pub const UNLINK: u16 = 266;
+    /// The sender, which is linked with the target, ended abnormally.
+    pub const LINK_DOWN: u16 = 267;
 }
 
 /// On a message of a port: complete the slot when the message is in the mailbox or refused. The

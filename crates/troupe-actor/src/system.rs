@@ -1,5 +1,6 @@
 //! A system: its shards, its workers, and what can be asked of it from outside.
 
+mod bonds;
 mod quiet;
 mod supervise;
 
@@ -210,6 +211,9 @@ impl ActorSystem {
     /// Hands records of a port to the shards of their targets. Returns how many bytes were whole
     /// records.
     pub fn inject(&self, records: &[u8]) -> usize {
+        if self.shared.is_closing() {
+            return self.inject_late(records);
+        }
         if let [only] = &*self.shards {
             only.gate.push_records(records);
             return records.len();
@@ -239,7 +243,7 @@ impl ActorSystem {
         let Some(parsed) = record::read(record, 0) else { return Inline::Declined };
         let Some(handle) = self.shard_of(parsed.target) else { return Inline::Declined };
         // What this port sent before must be in its mailbox first (`ORD-1`).
-        if handle.gate.is_filled() || self.shared.quiet.is_held() {
+        if handle.gate.is_filled() || self.shared.quiet.is_held() || self.shared.is_closing() {
             return Inline::Declined;
         }
         OWN.with(|own| {

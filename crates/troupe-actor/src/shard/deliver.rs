@@ -94,9 +94,24 @@ impl Shard {
                 return self.take_answer(target, word, Frame { kind: frame::kind::SEND_FAILED, ..frame });
             }
             record::kind::WORK_DONE | record::kind::WORK_BEGUN => return self.take_work(shared, record),
+            record::kind::WATCH..=record::kind::LINK_DOWN => return self.take_bond(shared, record),
             _ => return,
         };
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
+    }
+
+    /// Refuses a message of a port that came after the shutdown began, whatever its target still does
+    /// (`SHUT-1`); anything else a port may say is taken.
+    pub(crate) fn take_late(&mut self, shared: &Shared, record: &Record<'_>) {
+        let Frame { kind, flags, corr, address: sender, payload } = record.frame;
+        let wants = match kind {
+            frame::kind::MESSAGE if flags & record::FLAG_CONFIRM != 0 => Wants::Confirm(record.word),
+            frame::kind::MESSAGE => Wants::Nothing,
+            frame::kind::ASK => Wants::Answer(record.word),
+            _ => return self.take_record(shared, record),
+        };
+        let message = Incoming { target: record.target, sender, incarnation: 0, corr, payload, wants };
+        self.refuse(shared, &message, shared.loss_of_stop());
     }
 
     fn take_signal(&mut self, shared: &Shared, signal: Signal) {
@@ -182,7 +197,7 @@ impl Shard {
 
     #[cold]
     fn refuse_dead(&mut self, shared: &Shared, message: &Incoming<'_>) {
-        let reason = if shared.is_closing() {
+        let reason = if shared.is_closing() && !shared.is_failed() {
             LossReason::Shutdown
         } else if self.resolve(message.target).is_some() {
             LossReason::Stopped

@@ -99,6 +99,7 @@ impl Shard {
                 effect::FAIL => answered += u32::from(self.reply(local, frame.corr, frame.payload, true)),
                 effect::ASK => self.ask(shared, sender, incarnation, &frame),
                 effect::LOG => self.log(shared, local, &frame),
+                effect::MONITOR..=effect::UNLINK => self.bond_effect(shared, local, &frame),
                 // Stop and await are in the plan; kinds of later versions are skipped.
                 _ => {}
             }

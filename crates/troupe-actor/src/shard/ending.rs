@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::bonds::Farewell;
 use super::deliver::{Lost, error_of};
 use super::{Ended, Job, Shard, Work};
 use crate::behavior::Behavior;
@@ -186,7 +187,11 @@ impl Shard {
     }
 
     /// Tells everybody who waits for the end of an actor; its name is free by now (`MON-4`).
-    fn tell_ended(&mut self, shared: &Shared, rare: Rare, subject: Subject, end: LastEnd, announce: bool) {
+    fn tell_ended(&mut self, shared: &Shared, mut rare: Rare, subject: Subject, end: LastEnd, announce: bool) {
+        if let Some(bonds) = rare.bonds.take() {
+            let farewell = Farewell { address: subject.address, reason: &end.reason, incarnation: subject.incarnation };
+            self.tell_bonds(shared, *bonds, &farewell);
+        }
         let gone =
             StartError { crash: Crash::new(end.reason.tag, "the actor ended before it came up"), deterministic: false };
         for waiter in rare.start_waiters {

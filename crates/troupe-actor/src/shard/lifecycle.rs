@@ -4,6 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use super::bonds::notices;
 use super::ending::LastEnd;
 use super::{Job, Shard, TimerKind, Work};
 use crate::ask::AskError;
@@ -153,11 +154,12 @@ impl Shard {
         let reason = ExitReason::from(crash);
         let uptime_ms = self.cells.get(local as usize).map_or(0, |cell| self.now.saturating_sub(cell.since));
         let mut end = End { tag: crash.tag, uptime_ms, deterministic: false, replay: false };
-        let several = job.messages > 1;
+        let notices = if job.input.count > job.messages { notices(&job.input, job.input.end) } else { 0 };
+        let several = job.messages + notices > 1;
         let answers = several && job.input.count > job.messages;
         let mut free = false;
         if several {
-            let (start, count, messages) = (job.input.start, job.input.count, job.messages);
+            let (start, count, messages) = (job.input.start, job.input.count, job.messages + notices);
             self.requeue_all(&job);
             if let Some(cell) = self.cells.get_mut(local as usize) {
                 cell.mailbox.put_back(job.input, start, count, &mut self.pool);
@@ -204,9 +206,10 @@ impl Shard {
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         let end = job.input.end;
+        let notices = notices(&job.input, end);
         cell.mailbox.put_back(job.input, end, 0, &mut self.pool);
         let Some(rare) = cell.rare.as_deref_mut() else { return false };
-        if rare.replay == 0 || culprit.is_none() {
+        if rare.replay == 0 || (culprit.is_none() && notices == 0) {
             return false;
         }
         rare.replay -= 1;
@@ -236,8 +239,17 @@ impl Shard {
         let stale = std::mem::take(&mut rare.queued_answers);
         // Going through a long queue at every crash would cost more than the crash.
         if in_turn || stale > 0 {
-            let is_answer = |frame: &Frame<'_>| !matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
-            cell.mailbox.extract(&mut Vec::new(), is_answer);
+            let mut notices = 0;
+            cell.mailbox.extract(&mut Vec::new(), |frame: &Frame<'_>| match frame.kind {
+                frame::kind::MESSAGE | frame::kind::ASK => false,
+                frame::kind::DOWN => {
+                    notices += 1;
+                    false
+                }
+                _ => true,
+            });
+            // Notices are of the actor, not of one life of it (`MBX-2`).
+            cell.rare_mut().queued_answers = notices;
         }
     }
 
@@ -311,6 +323,7 @@ impl Shard {
         let rare = cell.rare_mut();
         rare.last_failure = Some(reason.clone());
         let attempt = rare.history.failures;
+        self.charge_pool(local, &reason);
         if shared.is_listened() {
             shared.emit(&Event::Restarting { subject: self.subject(local), reason, attempt, delay_ms });
         }

@@ -8,6 +8,7 @@
 //! completions, other shards' outboxes) → `flush`.
 
 mod answers;
+mod bonds;
 mod control;
 mod deliver;
 mod effects;

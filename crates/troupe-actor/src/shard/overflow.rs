@@ -132,11 +132,14 @@ impl Shard {
     pub(super) fn admit_waiting(&mut self, local: u32) {
         while let Some(waiting) = self.next_admitted(local) {
             let Some(frame) = frame::read(&waiting.frame, 0) else { continue };
-            if let Some(cell) = self.cells.get_mut(local as usize) {
-                cell.mailbox.push(&frame, &mut self.pool);
-                cell.accepted += 1;
-                self.counters.accepted += 1;
+            let Some(cell) = self.cells.get_mut(local as usize) else { return };
+            cell.mailbox.push(&frame, &mut self.pool);
+            if frame.kind == frame::kind::DOWN {
+                cell.rare_mut().queued_answers += 1;
+                continue;
             }
+            cell.accepted += 1;
+            self.counters.accepted += 1;
             match waiting.sender.port() {
                 Some(port) if frame.kind == frame::kind::MESSAGE => {
                     if let Some(buffer) = self.completions_of(port) {
@@ -152,8 +155,9 @@ impl Shard {
 
     fn next_admitted(&mut self, local: u32) -> Option<Waiting> {
         let cell = self.cells.get_mut(local as usize)?;
-        let bytes = cell.rare.as_deref()?.overflow.front()?.frame.len();
-        if !cell.has_room(bytes) {
+        let first = cell.rare.as_deref()?.overflow.front()?;
+        let exempt = frame::read(&first.frame, 0).is_some_and(|frame| frame.kind == frame::kind::DOWN);
+        if !exempt && !cell.has_room(first.frame.len()) {
             return None;
         }
         let overflow = &mut cell.rare.as_deref_mut()?.overflow;
@@ -195,6 +199,9 @@ impl Shard {
 
     fn refuse_one_waiting(&mut self, shared: &Shared, local: u32, waiting: &Waiting, reason: LossReason) {
         let Some(frame) = frame::read(&waiting.frame, 0) else { return };
+        if frame.kind == frame::kind::DOWN {
+            return;
+        }
         let is_port = waiting.sender.port().is_some();
         let (mut corr, mut wants) = (waiting.slot, Wants::Nothing);
         if frame.kind == frame::kind::ASK {

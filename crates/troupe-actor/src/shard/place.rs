@@ -46,7 +46,7 @@ impl Shard {
     /// Makes a place and begins its first life there.
     pub(super) fn make_place(&mut self, shared: &Shared, order: PlaceOrder) {
         let PlaceOrder { parent, child, key, incarnation, spec, args } = order;
-        let place = Place { child, key, up: false, given_up: false };
+        let place = Place { child, key, life: 0, up: false, given_up: false };
         let report = |place, what| ChildReport { parent, child, place, incarnation, what };
         match self.reserve(shared, &spec, args, place) {
             Ok((address, id)) => {
@@ -75,7 +75,7 @@ impl Shard {
         else {
             return;
         };
-        let (parent, child, incarnation) = (parent.id, own.child, cell.incarnation);
+        let (parent, child, incarnation) = (parent.id, own.child, cell.life());
         self.tell_tree(ChildReport { parent, child, place, incarnation, what });
     }
 
@@ -97,8 +97,11 @@ impl Shard {
         cell.ending = None;
         cell.incarnation = incarnation.wrapping_sub(1);
         let lazy = cell.spec.as_deref().is_some_and(|spec| spec.lazy);
+        let supervised = cell.is_supervised();
         if let Some(place) = cell.rare_mut().place.as_mut() {
-            place.up = false;
+            place.life = incarnation;
+            // Members of a pool tell of their first life only.
+            place.up &= !supervised;
         }
         if !lazy {
             if !self.restart_here(shared, local) {
@@ -108,7 +111,6 @@ impl Shard {
         }
         cell.set_status(Status::Creating);
         let waits = !cell.mailbox.is_empty();
-        cell.incarnation = incarnation;
         self.note_up(local);
         if waits {
             self.begin_start(shared, local);
@@ -144,7 +146,7 @@ impl Shard {
     pub(super) fn life_grace_over(&mut self, shared: &Shared, local: u32, tag: u64, incarnation: u32) {
         let due = self.cells.get(local as usize).is_some_and(|cell| {
             cell.tag == tag
-                && cell.incarnation == incarnation
+                && cell.life() == incarnation
                 && matches!(cell.ending, Some(Ending::TakeDown | Ending::TakingDown))
         });
         if due {

@@ -37,7 +37,7 @@ impl Shard {
             }
             TimerKind::Grace(local, tag) => cell(local, tag).is_some(),
             TimerKind::LifeGrace(local, tag, incarnation) => {
-                cell(local, tag).is_some_and(|cell| cell.incarnation == incarnation && cell.ending.is_some())
+                cell(local, tag).is_some_and(|cell| cell.life() == incarnation && cell.ending.is_some())
             }
             TimerKind::Tree(node, _) => self.tree.is_armed(node),
             TimerKind::Batch(..) => false,

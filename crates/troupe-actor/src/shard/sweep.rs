@@ -1,7 +1,9 @@
 //! Pools: what the tree asks of all members at once, each shard does for its own (`SUP-2`).
 
 use super::{EndRequest, Shard};
+use crate::cell::Cell;
 use crate::id::Address;
+use crate::reason::ExitReason;
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::tree::report::{ChildReport, Report, Sweep};
@@ -30,7 +32,7 @@ impl Shard {
     fn sweep_one(&mut self, shared: &Shared, place: Address, local: u32, sweep: &Sweep) {
         match sweep {
             Sweep::TakeDown(grace_ms) => {
-                let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
+                let incarnation = self.cells.get(local as usize).map_or(0, Cell::life);
                 self.take_down(shared, place, incarnation, *grace_ms);
             }
             Sweep::KillLives => self.kill_life(shared, local),
@@ -50,6 +52,14 @@ impl Shard {
             let incarnation = cell.incarnation.wrapping_add(1);
             self.begin_life(shared, place, incarnation);
         }
+    }
+
+    /// A member is restarted: its pool counts, and may have a budget of its own (`INT-3`).
+    pub(super) fn charge_pool(&mut self, local: u32, reason: &ExitReason) {
+        let Some(parent) = self.cells.get(local as usize).and_then(|cell| cell.parent()) else { return };
+        let what = Report::Charged(reason.clone());
+        let report = ChildReport { parent: parent.id, child: 0, place: Address::NONE, incarnation: 0, what };
+        self.tell_tree(report);
     }
 
     /// One member of a pool is done with what a sweep wanted of it.

@@ -1,5 +1,6 @@
 //! Turns: which actor is next, what it is given, and what becomes of the result.
 
+use super::bonds::{has_unwanted, notices};
 use super::effects::Plan;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
@@ -250,6 +251,7 @@ impl Shard {
         let answered = self.apply_effects(shared, local, behavior.output());
         let consumed_end = job.input.offset_after(plan.consumed);
         let mut handled = job.messages;
+        let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };
         if plan.consumed < job.input.count {
             handled = self.requeue_rest(job, consumed_end);
         }
@@ -273,13 +275,16 @@ impl Shard {
         if let Some(tags) = &plan.awaits {
             self.set_awaiting(local, tags);
         }
-        self.after_turn(shared, local, handled);
+        self.after_turn(shared, local, handled + notices);
     }
 
     fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, handled);
+        }
+        if self.cells.get(local as usize).is_some_and(has_unwanted) {
+            self.drop_unwanted(local);
         }
         self.go_on(shared, local);
     }

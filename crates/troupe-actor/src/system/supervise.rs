@@ -10,6 +10,7 @@ use super::{ActorSystem, Spawned};
 use crate::cell::{Place, Waiter};
 use crate::error::SpawnError;
 use crate::id::{ActorId, Address};
+use crate::record;
 use crate::registry::check_name;
 use crate::shard::Shard;
 use crate::shared::Shared;
@@ -142,6 +143,16 @@ impl ActorSystem {
             ChildKind::Actor(_) => None,
         });
         Some(TreeView { below: below.collect(), info })
+    }
+
+    /// What ports say after the shutdown began: answers of environments are taken, messages refused.
+    pub(super) fn inject_late(&self, records: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(record) = record::read(records, at) {
+            at += record.encoded_len();
+            self.with_shard(record.target, |shard, shared| shard.take_late(shared, &record));
+        }
+        at
     }
 
     /// Does something to the shard that has the tree.
@@ -277,7 +288,7 @@ impl ActorSystem {
         if let Some(name) = &args.name {
             check_name(name).map_err(|why| SpawnError::NameInvalid { name: name.to_string(), why })?;
         }
-        let place = Place { child, key: key.cloned(), up: false, given_up: false };
+        let place = Place { child, key: key.cloned(), life: 0, up: false, given_up: false };
         let handle = self.next_shard().ok_or(SpawnError::Full)?;
         let made = {
             let mut shard = handle.state.lock();

@@ -5,6 +5,7 @@
 //! tree never waits: an answer is one more report.
 
 pub mod info;
+mod lives;
 mod node;
 pub(crate) mod plant;
 mod pool;
@@ -27,7 +28,7 @@ use crate::reason::{ExitReason, ReasonTag};
 use crate::shard::Signal;
 use crate::shared::Shared;
 use crate::status::Status;
-use crate::supervision::protocol::{Charge, ChildEnd, ChildNo, Input, Output, Request};
+use crate::supervision::protocol::{ChildNo, Input, Output};
 use crate::supervision::spec::{ChildSpec, SupervisorSpec};
 
 /// What the shard that holds the tree does for it.
@@ -335,61 +336,9 @@ impl Tree {
         self.effects.push(Effect::Signal(address, Signal::EndPlace(Box::new((address, reason, gave_up)))));
     }
 
-    /// Gives up every place below a supervisor or pool that is down.
-    fn give_up(&mut self, id: SupervisorId, reason: &ExitReason) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.status = if reason.tag == ReasonTag::Intensity { Status::Failed } else { Status::Terminated };
-        let mut below = Vec::new();
-        match &mut node.body {
-            Body::Pool(_) => return self.end_pool(id, reason),
-            Body::Supervisor(supervisor) => {
-                // In the order they went down in (`SUP-2`).
-                for child in supervisor.children.values_mut().rev() {
-                    match &mut child.what {
-                        What::Actor { place, .. } => below.extend(place.take().map(|(address, _)| Ok(address))),
-                        What::Node(node) => below.push(Err(*node)),
-                    }
-                }
-            }
-        }
-        // That one child did not come up is no reason of the others' (`SUP-3`).
-        let of_start = matches!(reason.tag, ReasonTag::StartFailed | ReasonTag::StartTimeout);
-        let reason = if of_start { &ExitReason::plain(ReasonTag::Shutdown) } else { reason };
-        for child in below {
-            match child {
-                Ok(address) => self.end_place(id, address, reason.clone()),
-                Err(node) => self.give_up(node, reason),
-            }
-        }
-    }
-
     /// One place that was given up is gone.
     fn ended(&mut self, id: SupervisorId) {
         self.count_ends(id, -1);
-    }
-
-    /// Counts places that are given up and not gone, here and above; the last one tells those who wait.
-    fn count_ends(&mut self, id: SupervisorId, by: i32) {
-        let mut next = Some(id);
-        while let Some(node) = next.and_then(|id| self.nodes.get_mut(&id)) {
-            node.open_ends = node.open_ends.saturating_add_signed(by);
-            let (id, settled) = (node.parent.id, node.open_ends == 0);
-            next = node.above.map(|(above, _)| above);
-            if settled {
-                self.settle(id);
-            }
-        }
-    }
-
-    /// Tells those who wait for ends, if none is open.
-    fn settle(&mut self, id: SupervisorId) {
-        let Some(node) = self.nodes.get_mut(&id).filter(|node| node.open_ends == 0) else { return };
-        let told = std::mem::take(&mut node.when_ended);
-        let forgotten = node.forgotten;
-        self.effects.extend(told.into_iter().map(|(waiter, result)| Effect::Tell(waiter, result)));
-        if forgotten {
-            self.remove(id);
-        }
     }
 
     /// Takes a supervisor and everything below it off the books.
@@ -460,81 +409,6 @@ impl Tree {
             let subject = Subject { id, address, path, incarnation, uptime_ms };
             shared.emit(&Event::Restarting { subject, reason, attempt, delay_ms });
         }
-    }
-
-    /// A supervisor or pool is up.
-    fn is_up(&mut self, now: u64, id: SupervisorId) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.status = Status::Ready;
-        (node.since, node.up) = (now, true);
-        if let Some((above, child)) = node.above {
-            let incarnation = node.incarnation;
-            self.inputs.push_back((above, Input::ChildUp { child, incarnation }));
-        }
-    }
-
-    /// A supervisor or pool did not come up: what had come up is down again (`SUP-3`).
-    fn did_not_come_up(&mut self, id: SupervisorId, path: Option<Arc<str>>, reason: ExitReason, deterministic: bool) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.status = Status::Restarting;
-        node.alive = false;
-        let path = path.unwrap_or_else(|| Arc::clone(&node.parent.path));
-        if node.stopping {
-            return self.gone(id, reason);
-        }
-        let Some((above, child)) = node.above else { return };
-        let incarnation = node.incarnation;
-        if let Some(supervisor) = self.nodes.get_mut(&above).and_then(Node::supervisor) {
-            supervisor.failed.insert(child, path);
-        }
-        self.inputs.push_back((above, Input::ChildStartFailed { child, incarnation, reason, deterministic }));
-    }
-
-    /// A supervisor's or a pool's life is over.
-    fn is_down(&mut self, shared: &Shared, now: u64, id: SupervisorId, reason: ExitReason) {
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        let uptime_ms = if node.up { now.saturating_sub(node.since) } else { 0 };
-        (node.up, node.alive) = (false, false);
-        node.status = Status::Restarting;
-        if reason.tag == ReasonTag::Intensity && shared.is_listened() {
-            shared.emit(&Event::GaveUp { path: Arc::clone(&node.parent.path), reason: reason.clone() });
-        }
-        if node.stopping {
-            return self.gone(id, reason);
-        }
-        let Some((above, child)) = node.above else {
-            if reason.tag == ReasonTag::Intensity {
-                self.effects.push(Effect::RootFailed(reason.clone()));
-            }
-            return self.give_up(id, &reason);
-        };
-        let incarnation = node.incarnation;
-        if let Some(child) = self.nodes.get_mut(&above).and_then(|node| node.child(child)) {
-            child.uptime_ms = uptime_ms;
-        }
-        let end = ChildEnd { reason, uptime_ms, charge: Charge::Normal };
-        self.inputs.push_back((above, Input::ChildDown { child, incarnation, end }));
-    }
-
-    /// A supervisor or pool whose end was asked for is down: no automatic restart (`RST-2`).
-    fn gone(&mut self, id: SupervisorId, reason: ExitReason) {
-        self.give_up(id, &reason);
-        let Some(node) = self.nodes.get_mut(&id) else { return };
-        node.stopping = false;
-        let waiters = std::mem::take(&mut node.stop_waiters);
-        node.when_ended.extend(waiters.into_iter().map(|waiter| (waiter, Ok(()))));
-        let Some((above, child)) = node.above else { return };
-        let Some(incarnation) = self.nodes.get_mut(&above).and_then(|node| node.child(child)).map(|c| c.incarnation)
-        else {
-            return self.settle(id);
-        };
-        self.inputs.push_back((above, Input::ChildGone { child, incarnation, reason }));
-        if above == SupervisorId::ROOT {
-            // Nobody could ask for it again.
-            let request = self.new_request();
-            self.inputs.push_back((above, Input::Request { id: request, request: Request::DeleteChild(child) }));
-        }
-        self.settle(id);
     }
 
     /// Ends everything in reverse order: spawned actors, then the root's children from the last to the

@@ -62,6 +62,11 @@ impl Out {
         self.push(effect::STOP, 0, 0, Address::NONE, &[]);
     }
 
+    /// Watches, lets go, links or unlinks.
+    pub fn bond(&mut self, kind: u16, tag: u32, target: Address) {
+        self.push(kind, 0, tag, target, &[]);
+    }
+
     pub fn crash(&mut self, text: &str) {
         self.push(effect::CRASH, 0, 0, Address::NONE, text.as_bytes());
     }
