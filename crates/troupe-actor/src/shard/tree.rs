@@ -35,7 +35,7 @@ impl Shard {
         id: SupervisorId,
         plant: Plant,
         waiter: Option<Waiter>,
-    ) -> Result<(), (Plant, AddError)> {
+    ) -> Result<(), Box<(Plant, AddError)>> {
         let now = self.now;
         let added = self.tree.add(shared, now, id, plant, waiter);
         self.do_for_tree(shared);

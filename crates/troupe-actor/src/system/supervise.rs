@@ -193,10 +193,8 @@ impl ActorSystem {
             Some(Ok(())) => Ok(member),
             refused => {
                 self.take_back(&reserved);
-                Err(match refused {
-                    Some(Err((_, AddError::KeyTaken))) => {
-                        SpawnError::NameTaken { name: key.to_string(), holder: Address::NONE }
-                    }
+                Err(match refused.and_then(Result::err).map(|refused| refused.1) {
+                    Some(AddError::KeyTaken) => SpawnError::NameTaken { name: key.to_string(), holder: Address::NONE },
                     _ => SpawnError::Shutdown,
                 })
             }

@@ -232,7 +232,8 @@ impl Tree {
             Output::SetTimer { timer, at_ms } => self.effects.push(Effect::Timer(at_ms, id, timer)),
             Output::Reply { id: request, result } => self.reply(id, request, result),
             Output::Restarting { child, reason, attempt, delay_ms } => {
-                self.restarting(shared, now, id, child, reason, attempt, delay_ms);
+                let entry = HistoryEntry { at: now, child: Arc::from(""), reason, attempt, delay_ms: Some(delay_ms) };
+                self.restarting(shared, id, child, entry);
             }
             // The shard told that already.
             Output::Restarted { .. } => {}
@@ -381,33 +382,26 @@ impl Tree {
         }
     }
 
-    fn restarting(
-        &mut self,
-        shared: &Shared,
-        now: u64,
-        id: SupervisorId,
-        number: ChildNo,
-        reason: ExitReason,
-        attempt: u32,
-        delay_ms: u64,
-    ) {
+    /// Notes and tells that a child will come up again (`FAIL-6`).
+    fn restarting(&mut self, shared: &Shared, id: SupervisorId, number: ChildNo, mut entry: HistoryEntry) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(child) = node.child(number) else { return };
-        let (key, incarnation, uptime_ms) = (Arc::clone(&child.key), child.incarnation, child.uptime_ms);
+        let (incarnation, uptime_ms) = (child.incarnation, child.uptime_ms);
+        entry.child = Arc::clone(&child.key);
         let place = match child.what {
             What::Actor { place, .. } => place,
             What::Node(_) => None,
         };
-        let path = node.path_of(&key);
+        let path = node.path_of(&entry.child);
         if let Some(supervisor) = node.supervisor() {
-            let reason = reason.clone();
-            supervisor.note(HistoryEntry { at: now, child: key, reason, attempt, delay_ms: Some(delay_ms) });
+            supervisor.note(entry.clone());
         }
         if let Some((address, id)) = place
             && shared.is_listened()
         {
             let subject = Subject { id, address, path, incarnation, uptime_ms };
-            shared.emit(&Event::Restarting { subject, reason, attempt, delay_ms });
+            let HistoryEntry { reason, attempt, delay_ms, .. } = entry;
+            shared.emit(&Event::Restarting { subject, reason, attempt, delay_ms: delay_ms.unwrap_or(0) });
         }
     }
 

@@ -45,7 +45,7 @@ pub(super) struct Node {
 
 pub(super) enum Body {
     Supervisor(Box<Supervisor>),
-    Pool(Pool),
+    Pool(Box<Pool>),
 }
 
 /// What only a supervisor has.

@@ -54,7 +54,7 @@ impl Tree {
             }
             PlantKind::Pool { parent, spec: own, members, budget } => {
                 let id = parent.id;
-                let body = Body::Pool(Pool::new(own, members, budget));
+                let body = Body::Pool(Box::new(Pool::new(own, members, budget)));
                 self.nodes.insert(id, Node::new(parent, Some((above, number)), spec, body));
                 What::Node(id)
             }

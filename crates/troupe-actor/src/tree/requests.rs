@@ -35,12 +35,12 @@ impl Tree {
         id: SupervisorId,
         plant: Plant,
         waiter: Option<Waiter>,
-    ) -> Result<(), (Plant, AddError)> {
+    ) -> Result<(), Box<(Plant, AddError)>> {
         let Some(supervisor) = self.nodes.get_mut(&id).and_then(Node::supervisor) else {
-            return Err((plant, AddError::NotFound));
+            return Err(Box::new((plant, AddError::NotFound)));
         };
         if supervisor.find(&plant.key).is_some() {
-            return Err((plant, AddError::KeyTaken));
+            return Err(Box::new((plant, AddError::KeyTaken)));
         }
         let child = supervisor.engine.next_child();
         let spec = plant.child;

@@ -154,6 +154,7 @@ pub enum Member {
 }
 
 /// What can be asked of a supervisor while it runs (`SUP-5`).
+#[expect(clippy::large_enum_variant, reason = "one is made per request and moved once")]
 pub enum TreeRequest {
     /// Start one more child, at the end of the start order.
     StartChild(TreeNode),
