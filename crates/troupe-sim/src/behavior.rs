@@ -29,10 +29,11 @@ pub struct Factory {
 
 impl BehaviorFactory for Factory {
     fn create(&self) -> Result<Box<dyn Behavior>, StartError> {
-        self.model.lock().created(self.key);
+        let life = self.model.lock().created(self.key);
         Ok(Box::new(Life {
             model: Arc::clone(&self.model),
             key: self.key,
+            life,
             inline: self.inline,
             batches: self.batches,
             output: Vec::new(),
@@ -47,6 +48,7 @@ impl BehaviorFactory for Factory {
 struct Life {
     model: Handle,
     key: usize,
+    life: u32,
     inline: Inline,
     batches: bool,
     output: Vec<u8>,
@@ -54,7 +56,7 @@ struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        self.model.lock().dropped(self.key);
+        self.model.lock().dropped(self.key, self.life);
     }
 }
 

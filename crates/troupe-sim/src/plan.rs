@@ -51,30 +51,33 @@ pub enum Action {
     Drain,
     /// An actor is killed.
     Kill,
+    /// The watchdog ends the job of a thread that hangs.
+    Watchdog,
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 20] = [
+const ACTIONS: [(Action, u32, bool); 21] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
     (Action::Run, 100, false),
     (Action::Commit, 100, false),
     (Action::Flush, 40, false),
-    (Action::Progress, 8, false),
+    (Action::Progress, 30, false),
     (Action::Advance, 20, false),
     (Action::AdvanceToDue, 30, false),
     (Action::Spawn, 12, false),
     (Action::Tell, 50, true),
-    (Action::Burst, 10, true),
+    (Action::Burst, 4, true),
     (Action::Send, 20, true),
     (Action::Ask, 40, true),
     (Action::AskInline, 15, true),
     (Action::Abort, 6, true),
     (Action::Watch, 10, true),
-    (Action::Stop, 6, true),
-    (Action::Drain, 6, true),
-    (Action::Kill, 6, true),
+    (Action::Stop, 2, true),
+    (Action::Drain, 2, true),
+    (Action::Kill, 2, true),
+    (Action::Watchdog, 6, true),
 ];
 
 /// Faults and doings of handlers, each how often in a thousand messages or lives.
@@ -149,11 +152,11 @@ impl Profile {
             shards: random.between(1, 3),
             threads: random.between(1, 5),
             steps: random.between(300, 1_800),
-            actors: random.between(1, 14),
+            actors: random.between(2, 14),
             names: random.between(1, 6),
             hops: random.between(0, 4),
             leap: random.pick(&[3, 20, 200, 2_000]),
-            capacity: random.pick(&[1, 3, 10, 60, 200]),
+            capacity: random.pick(&[1, 5, 20, 80, 300]),
             rude_end: random.coin(),
             weights: weights(random),
             faults: faults(random),
@@ -229,6 +232,8 @@ pub struct Traits {
     pub inline: Inline,
     /// Takes several messages a turn.
     pub batches: bool,
+    /// Longest start, in milliseconds.
+    pub start_ms: u64,
     /// It came up after these many failed starts, if those of its kind fail.
     pub start_fails: u32,
 }
@@ -264,6 +269,7 @@ impl Traits {
             creates_inline: random.permille(600),
             inline: random.pick(&[Inline::Never, Inline::Runs, Inline::Runs, Inline::Suspends, Inline::Declines]),
             batches: random.permille(800),
+            start_ms: random.pick(&[u64::MAX, 3, 40, 1_000]),
             start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },
         }
     }

@@ -242,6 +242,9 @@ impl Model {
 
     /// Runs a start: how it ends.
     pub fn start(&mut self, key: usize, killed: bool) -> Result<(), (ReasonTag, bool)> {
+        if self.late {
+            return Ok(());
+        }
         let fails = self.actors[key].made <= self.actors[key].traits.start_fails && self.random.coin();
         let failed = if killed && self.random.coin() {
             Some((ReasonTag::Killed, false))

@@ -40,6 +40,11 @@ impl Model {
         Some(what)
     }
 
+    /// Whether a slot has heard what it waited for.
+    pub(super) fn has_heard(&self, slot: (u32, u32)) -> bool {
+        self.slots.get(&slot).is_none_or(|slot| slot.settled)
+    }
+
     /// Slots that still wait, and what for.
     pub(super) fn waiting_slots(&self) -> Vec<(u32, Waits)> {
         let mut open: Vec<_> = self

@@ -53,7 +53,10 @@ impl Model {
             let mine = self.shard_of(self.actors[key].address) == shard;
             if mine && self.actors[key].graces.iter().any(|at| *at <= now) {
                 self.actors[key].graces.retain(|at| *at > now);
-                self.kill(key);
+                // One whose start took too long ends of that.
+                if self.actors[key].expect.is_none() {
+                    self.kill(key);
+                }
             }
         }
     }
@@ -101,6 +104,7 @@ impl Model {
             self.names.remove(name);
         }
         self.live.retain(|live| *live != key);
+        self.just_ended.push(key);
         self.totals.ended_now += 1;
     }
 

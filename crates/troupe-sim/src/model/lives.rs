@@ -8,7 +8,7 @@ use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart};
 
 use super::messages::error_of;
 use super::types::Expect;
-use super::{Hand, Model, Phase, Work};
+use super::{Deed, Hand, Model, Phase, Work};
 
 /// How a job came back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,18 +34,46 @@ struct Failure {
 
 impl Model {
     /// A behavior was made.
-    pub fn created(&mut self, key: usize) {
+    pub fn created(&mut self, key: usize) -> u32 {
+        let late = self.late;
         let actor = &mut self.actors[key];
         actor.made += 1;
-        actor.alive += 1;
-        let alive = actor.alive;
+        let life = actor.made;
+        if late {
+            actor.ghosts.push(life);
+            return life;
+        }
+        actor.alive.push(life);
+        let alive = actor.alive.len();
         self.require(alive == 1, "ENG-1", || format!("#{key} has {alive} lives at once"));
+        life
     }
 
     /// A behavior is gone.
-    pub fn dropped(&mut self, key: usize) {
+    pub fn dropped(&mut self, key: usize, life: u32) {
         let actor = &mut self.actors[key];
-        actor.alive = actor.alive.saturating_sub(1);
+        actor.alive.retain(|alive| *alive != life);
+        actor.ghosts.retain(|ghost| *ghost != life);
+    }
+
+    /// The timers of a shard are about to run: starts that take too long fail (`STA-2`).
+    pub fn starts_overdue(&mut self, shard: usize) {
+        for key in self.live.clone() {
+            let mine = self.shard_of(self.actors[key].address) == shard;
+            let overdue = self.actors[key].hand.as_ref().is_some_and(|hand| hand.deadline <= self.now);
+            if !mine || !overdue || self.actors[key].queued_job {
+                continue;
+            }
+            let Some(mut hand) = self.actors[key].hand.take() else { continue };
+            self.note(|| format!("#{key} takes too long to start"));
+            hand.deed = Some(Deed { failed: Some(ReasonTag::StartTimeout), ..Deed::default() });
+            let actor = &mut self.actors[key];
+            actor.ghosts.append(&mut actor.alive);
+            self.commit_start(key, &hand);
+            if self.actors[key].killed {
+                self.actors[key].expect = Some(Expect::End(ReasonTag::Killed));
+            }
+        }
     }
 
     /// A job comes back to its shard: what follows from it is fixed now.
@@ -140,7 +168,9 @@ impl Model {
         actor.failures += 1;
         let (low, high) = if failure.several { (0, 0) } else { bounds(&spec.backoff, actor.failures) };
         let failures = actor.failures;
-        self.mark(now + spec.within_ms);
+        if spec.max_restarts != u32::MAX {
+            self.windows.insert(now + spec.within_ms);
+        }
         Expect::Restart(failures, low, high)
     }
 

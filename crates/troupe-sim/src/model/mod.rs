@@ -70,6 +70,10 @@ pub struct Model {
     pub instants: BTreeSet<u64>,
     /// The system shuts down.
     pub closing: bool,
+    /// What runs just now belongs to a job that was given up.
+    pub late: bool,
+    /// Budget windows end then: a failure at just that time is what off-by-one errors show at.
+    pub windows: BTreeSet<u64>,
     /// The first thing that no rule allows.
     pub violation: Option<Violation>,
     /// The actor whose spawn is under way: its address is not known yet.
@@ -88,6 +92,8 @@ pub struct Model {
     /// Settled asks of ports that the port must hear of with the next flush, by shard.
     untold: Vec<Vec<usize>>,
     totals: sync::Counted,
+    jobs: u64,
+    just_ended: Vec<usize>,
     trace: Option<VecDeque<String>>,
 }
 
@@ -111,6 +117,8 @@ impl Model {
             names: BTreeMap::new(),
             instants: BTreeSet::new(),
             closing: false,
+            late: false,
+            windows: BTreeSet::new(),
             violation: None,
             spawning: None,
             by_tag: HashMap::new(),
@@ -122,6 +130,8 @@ impl Model {
             due_sends: vec![BTreeSet::new(); shards],
             untold: vec![Vec::new(); shards],
             totals: sync::Counted::default(),
+            jobs: 0,
+            just_ended: Vec::new(),
             trace: traced.then(VecDeque::new),
         }
     }

@@ -36,6 +36,8 @@ pub struct Totals {
     pub actors: u64,
     /// Lives begun.
     pub lives: u64,
+    /// Messages handled.
+    pub handled: u64,
     /// Asks settled.
     pub asks: u64,
     /// Dead letters.
@@ -48,6 +50,7 @@ impl Totals {
         self.messages += other.messages;
         self.actors += other.actors;
         self.lives += other.lives;
+        self.handled += other.handled;
         self.asks += other.asks;
         self.letters += other.letters;
     }
@@ -55,8 +58,9 @@ impl Totals {
 
 impl fmt::Display for Totals {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { messages, actors, lives, asks, letters } = self;
-        write!(f, "{actors} actors, {lives} lives, {messages} messages, {asks} asks settled, {letters} dead letters")
+        let Self { messages, actors, lives, handled, asks, letters } = self;
+        write!(f, "{actors} actors, {lives} lives, {messages} messages ({handled} handled), ")?;
+        write!(f, "{asks} asks settled, {letters} dead letters")
     }
 }
 
@@ -68,6 +72,7 @@ impl Model {
             messages: self.messages.len() as u64,
             actors: self.actors.len() as u64,
             lives: self.actors.iter().map(|actor| u64::from(actor.made)).sum(),
+            handled: self.totals.handled,
             asks: self.totals.settled,
             letters: self.totals.letters,
         }
@@ -85,6 +90,11 @@ impl Model {
             };
             self.actors[key].seen = step;
             self.sync_actor(key, status, ran, touched == Some(key));
+        }
+        for key in std::mem::take(&mut self.just_ended) {
+            let watchers = std::mem::take(&mut self.actors[key].watchers);
+            let deaf = watchers.iter().find(|slot| !self.has_heard(**slot)).copied();
+            self.require(deaf.is_none(), "MON-1", || format!("#{key} ended and its watcher {deaf:?} does not know"));
         }
         for key in self.live.clone() {
             if self.actors[key].seen == step {
@@ -261,8 +271,13 @@ impl Model {
         self.require(open.is_empty(), "ASK-2", || format!("slots that were never told: {open:?}"));
         let live = self.live.clone();
         self.require(live.is_empty(), "SHUT-2", || format!("actors that never ended: {live:?}"));
-        let alive: Vec<usize> =
-            self.actors.iter().enumerate().filter(|(_, actor)| actor.alive != 0).map(|(key, _)| key).collect();
+        let alive: Vec<usize> = self
+            .actors
+            .iter()
+            .enumerate()
+            .filter(|(_, actor)| !actor.alive.is_empty() || !actor.ghosts.is_empty())
+            .map(|(key, _)| key)
+            .collect();
         self.require(alive.is_empty(), "ENG-1", || format!("lives that were never given back: {alive:?}"));
         let mut quiet = 0;
         let mut lost = HashSet::new();

@@ -40,10 +40,21 @@ impl Model {
                 }
             }
         }
-        let hand = Hand { work: Work::Turn, frames: taken, deed: None };
+        let hand = Hand { number: self.next_job(), deadline: u64::MAX, work: Work::Turn, frames: taken, deed: None };
         self.check_turn(key, &hand, !awaiting.is_empty(), frames.len());
         self.note(|| format!("#{key} takes {:?}", hand.frames));
         self.actors[key].hand = Some(hand);
+    }
+
+    fn next_job(&mut self) -> u64 {
+        self.jobs += 1;
+        self.jobs
+    }
+
+    /// The number of the job that an actor's thread has; `None` when it has none.
+    #[must_use]
+    pub fn job_of(&self, key: usize) -> Option<u64> {
+        self.actors[key].hand.as_ref().map(|hand| hand.number)
     }
 
     fn require_idle(&mut self, key: usize, work: Work) {
@@ -130,9 +141,17 @@ impl Model {
     pub fn take_job(&mut self, key: usize, work: Work) {
         self.require_idle(key, work);
         self.note(|| format!("#{key} takes its {work:?}"));
+        let (number, now) = (self.next_job(), self.now);
         let actor = &mut self.actors[key];
         actor.queued_job = false;
-        actor.hand = Some(Hand { work, frames: Vec::new(), deed: None });
+        let deadline = match work {
+            Work::Start => now.saturating_add(actor.traits.start_ms).saturating_add(1),
+            _ => u64::MAX,
+        };
+        actor.hand = Some(Hand { number, deadline, work, frames: Vec::new(), deed: None });
+        if deadline != u64::MAX {
+            self.mark(deadline);
+        }
     }
 
     /// A turn that left its thread half-way was taken up again.

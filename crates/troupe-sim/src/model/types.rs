@@ -173,6 +173,10 @@ pub enum Work {
 /// A job that was taken.
 #[derive(Clone, Debug)]
 pub struct Hand {
+    /// Its number: a thread that brings back another one is late.
+    pub number: u64,
+    /// When it will have taken too long, in milliseconds.
+    pub deadline: u64,
     /// What it does.
     pub work: Work,
     /// Frames of a turn: the message, or the ask of the answered actor, or neither.
@@ -275,8 +279,10 @@ pub struct Actor {
     pub awaiting: Vec<u32>,
     /// Asks that it took, as the kernel numbers them.
     pub open: HashMap<u32, usize>,
-    /// Behaviors alive.
-    pub alive: u32,
+    /// Behaviors alive, by their numbers.
+    pub alive: Vec<u32>,
+    /// Behaviors of jobs that took too long, and that their threads still have.
+    pub ghosts: Vec<u32>,
     /// Behaviors made.
     pub made: u32,
     /// Slots that wait for its end.
@@ -326,7 +332,8 @@ impl Actor {
             cautious: 0,
             awaiting: Vec::new(),
             open: HashMap::new(),
-            alive: 0,
+            alive: Vec::new(),
+            ghosts: Vec::new(),
             made: 0,
             watchers: Vec::new(),
             exit: None,

@@ -48,6 +48,10 @@ struct Held {
     ran: bool,
     /// It runs until it is killed.
     hangs: bool,
+    /// Its number in the model; another one there means that it was given up.
+    number: u64,
+    /// The watchdog ended it.
+    bitten: bool,
 }
 
 /// A run.
@@ -152,6 +156,7 @@ impl World {
             Action::Progress => self.progress(),
             Action::Advance => self.advance_some(),
             Action::AdvanceToDue => self.advance_to_due(),
+            Action::Watchdog => self.bite(thread),
             outside => self.outside(outside),
         }
     }
@@ -162,6 +167,7 @@ impl World {
         let mut model = self.model.lock();
         model.now = to;
         model.instants = model.instants.split_off(&(to + 1));
+        model.windows = model.windows.split_off(&(to + 1));
         model.note(|| "time".to_owned());
     }
 
@@ -176,8 +182,15 @@ impl World {
 
     /// To when something is due, or a moment before or after.
     fn advance_to_due(&mut self) {
-        let marked = self.model.lock().instants.first().copied();
-        let due = if self.random.coin() { marked } else { self.system.next_due().or(marked) };
+        let (marked, window) = {
+            let model = self.model.lock();
+            (model.instants.first().copied(), model.windows.first().copied())
+        };
+        let due = match self.random.below(3) {
+            0 => window.or(marked),
+            1 => marked,
+            _ => self.system.next_due().or(marked),
+        };
         let Some(due) = due else { return };
         let to = match self.random.below(5) {
             0 => due.saturating_sub(1),

@@ -19,7 +19,10 @@ use crate::plan::{Action, Traits};
 impl World {
     /// Does what comes from outside.
     pub(super) fn outside(&mut self, action: Action) {
+        // Messages to nobody show little.
+        let deserted = self.model.lock().live.len() < 2 && self.random.coin();
         match action {
+            _ if deserted => self.spawn(),
             Action::Spawn => self.spawn(),
             Action::Tell => self.send(Kind::Tell, 1),
             Action::Burst => {
@@ -95,7 +98,7 @@ impl World {
             lazy: traits.lazy,
             inline: true,
             faults: None,
-            start_ms: u64::MAX,
+            start_ms: traits.start_ms,
             external: None,
             parent: None,
         };

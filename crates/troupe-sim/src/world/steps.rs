@@ -45,6 +45,7 @@ impl World {
         {
             let mut model = self.model.lock();
             model.expire(shard);
+            model.starts_overdue(shard);
             model.graces_over(shard);
         }
         let mut state = self.system.shards()[shard].state.lock();
@@ -90,9 +91,10 @@ impl World {
             Work::Start(..) => model.take_job(key, model::Work::Start),
             Work::Stop => model.take_job(key, model::Work::Stop),
         }
+        let number = model.job_of(key).unwrap_or_default();
         drop(model);
         let since = self.now();
-        self.threads[thread].held = Some(Held { shard, key, job, since, ran: false, hangs });
+        self.threads[thread].held = Some(Held { shard, key, job, since, ran: false, hangs, number, bitten: false });
     }
 
     /// A thread runs its job, unless it hangs.
@@ -101,11 +103,16 @@ impl World {
         let thread = &mut self.threads[thread];
         let killed = thread.is_killed();
         let Some(held) = thread.held.as_mut().filter(|held| !held.ran) else { return };
-        let asked = self.model.lock().actors[held.key].killed;
-        if asked != killed {
-            let text = format!("#{} is killed: {asked}, its thread knows: {killed}", held.key);
-            return self.model.lock().fail("STOP-4", text);
-        }
+        let late = {
+            let mut model = self.model.lock();
+            let late = model.job_of(held.key) != Some(held.number);
+            let asked = late || model.actors[held.key].killed;
+            let key = held.key;
+            model.require(asked == killed || (held.bitten && killed), "STOP-4", || {
+                format!("#{key} is to be killed: {asked}, its thread knows: {killed}")
+            });
+            late
+        };
         if held.hangs && !killed {
             return;
         }
@@ -113,8 +120,20 @@ impl World {
             thread.slot.mark_slow(thread.number);
         }
         interrupt::install(&thread.slot);
+        self.model.lock().late = late;
         held.job.run(&thread.slot, thread.number);
+        self.model.lock().late = false;
         held.ran = true;
+    }
+
+    /// The watchdog ends the job of a thread that hangs.
+    pub(super) fn bite(&mut self, thread: usize) {
+        let thread = &mut self.threads[thread];
+        let number = thread.number;
+        if let Some(held) = thread.held.as_mut().filter(|held| held.hangs && !held.ran) {
+            held.bitten = true;
+            thread.slot.kill(number);
+        }
     }
 
     /// A thread brings its job back.
@@ -127,11 +146,14 @@ impl World {
         };
         // The watchdog looks every millisecond.
         held.job.slow |= self.now() > held.since;
-        self.model.lock().before_commit(held.key, came);
+        let late = self.model.lock().job_of(held.key) != Some(held.number);
+        if !late {
+            self.model.lock().before_commit(held.key, came);
+        }
         let mut state = self.system.shards()[held.shard].state.lock();
         state.commit(self.system.shared(), &mut held.job);
         drop(state);
-        self.check(Some(held.key));
+        self.check((!late).then_some(held.key));
     }
 
     /// A shard sends what it put aside.
