@@ -19,6 +19,7 @@
 )]
 
 pub mod behavior;
+pub mod engine;
 pub mod model;
 pub mod plan;
 pub mod planted;

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use crate::behavior::PANIC;
+use crate::engine;
 use crate::model::{Totals, Violation};
 use crate::world::World;
 
@@ -75,18 +76,31 @@ pub fn run_traced(seed: u64) -> (Result<Totals, Failure>, Vec<String>) {
 
 fn simulate(seed: u64, traced: bool) -> (Result<Totals, Failure>, Vec<String>) {
     quiet_panics();
+    let mut trace = Vec::new();
+    let engine = guarded(|| engine::run(seed, traced.then_some(&mut trace)));
+    match engine {
+        Ok(Ok(_)) => {}
+        Ok(Err((steps, violation))) => return (Err(Failure { seed, steps, violation }), trace),
+        Err(violation) => return (Err(Failure { seed, steps: 0, violation }), trace),
+    }
     let mut world = World::new(seed, traced);
-    let result = catch_unwind(AssertUnwindSafe(|| world.run()));
-    let violation = match result {
+    let violation = match guarded(|| world.run()) {
         Ok(Ok(totals)) => return (Ok(totals), world.trace()),
-        Ok(Err(violation)) => violation,
-        Err(panic) => Violation { rule: "NODE-1", text: format!("the kernel panicked: {}", text_of(&*panic)) },
+        Ok(Err(violation)) | Err(violation) => violation,
     };
     let failure = Failure { seed, steps: world.steps, violation };
     let trace = world.trace();
     // A kernel that failed may fail again while it is taken apart.
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(world)));
+    let _ = guarded(|| drop(world));
     (Err(failure), trace)
+}
+
+/// Does something that must not panic.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, Violation> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = format!("the kernel panicked: {}", text_of(&*panic));
+        Violation { rule: "NODE-1", text }
+    })
 }
 
 /// Runs many seeds.

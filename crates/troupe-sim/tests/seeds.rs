@@ -39,3 +39,12 @@ fn the_same_seed_gives_the_same_run() {
         assert!(first.1.len() > 300);
     }
 }
+
+#[test]
+fn two_thousand_supervisors_keep_their_rules() {
+    for seed in 0..2_000 {
+        if let Err((_, violation)) = troupe_sim::engine::run(seed, None) {
+            panic!("engine seed {seed}: {violation}");
+        }
+    }
+}

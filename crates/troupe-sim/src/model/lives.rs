@@ -313,7 +313,7 @@ impl Model {
 }
 
 /// The shortest and the longest wait after the `failures`-th failure in a row (`BO-1`).
-fn bounds(backoff: &Backoff, failures: u32) -> (u64, u64) {
+pub fn bounds(backoff: &Backoff, failures: u32) -> (u64, u64) {
     if failures <= 1 || backoff.kind == BackoffKind::Immediate {
         return (0, 0);
     }

@@ -23,7 +23,7 @@ use troupe_actor::id::Address;
 use crate::plan::{Faults, Profile, Traits};
 use crate::random::Random;
 
-pub use lives::Came;
+pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
 pub use types::{Actor, Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
