@@ -205,3 +205,16 @@ fn an_addition_that_is_stopped_before_it_is_up_hears_both() {
     desk.request(1, add());
     assert_eq!(desk.request(2, Request::StopChild(number('b'))), "-b xb 1=failed(shutdown) 2=ok");
 }
+
+#[test]
+fn an_addition_that_a_group_restart_took_down_does_not_come_back_in_the_next_life() {
+    let mut desk = Desk::up(supervisor(Strategy::RestForOne), permanent(2));
+    desk.starts.insert('c', vec![Start::Hang]);
+    assert_eq!(desk.request(1, add()), "+c");
+    desk.deaf.insert('b');
+    assert_eq!(desk.crash('a'), "-c -b");
+    assert_eq!(desk.stop(), "1=shutting-down xc");
+    desk.deaf.clear();
+    assert_eq!(desk.ends('b', ReasonTag::Shutdown), "DOWN(shutdown)");
+    assert_eq!(desk.feed(Input::Start), "+a +b UP");
+}

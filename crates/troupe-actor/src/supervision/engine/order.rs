@@ -2,7 +2,8 @@
 
 use super::super::protocol::{ChildNo, Output};
 use super::child::{ChildState, Fate};
-use super::{Engine, Step};
+use super::lives::Ended;
+use super::{Engine, Step, shutdown};
 use crate::reason::{ExitReason, ReasonTag};
 
 /// What the supervisor as a whole is doing.
@@ -82,14 +83,23 @@ impl Engine {
 
     /// Everything goes down; nothing that waits or was asked for begins any more.
     pub(super) fn fall_for_good(&mut self, then: Then, step: &mut Step<'_>) {
+        let mut unborn = Vec::new();
         for child in self.children.iter_mut() {
             if matches!(child.state, ChildState::Delayed { .. }) {
                 child.state = ChildState::Waiting;
             }
             if let Some(id) = child.start_request.take() {
-                child.fate = Fate::End;
                 step.out.push(Output::Reply { id, result: Err(super::RequestError::ShuttingDown) });
+                if child.state.has_life() {
+                    child.fate = Fate::End;
+                } else {
+                    unborn.push(child.no);
+                }
             }
+        }
+        // Between two lives, in a group: nothing of it would end any more.
+        for no in unborn {
+            self.end_child(no, shutdown(), Ended::ByRequest, step);
         }
         self.steady_since = None;
         self.mode = Mode::Falling { first: 0, below: self.next_child, current: None, then };
