@@ -25,6 +25,13 @@ impl Model {
         if !actor.is_busy() && !up && !actor.killed {
             actor.expect = Some(Expect::End(reason));
         }
+        // One that is idle goes down at once.
+        if up && !actor.is_busy() && actor.ending == Some(Ending::Stop) && actor.awaiting.is_empty() {
+            actor.phase = Phase::Stopping;
+            actor.queued_job = true;
+            self.totals.stopped_now += 1;
+        }
+        let actor = &mut self.actors[key];
         if let Some(grace) = grace {
             actor.graces.push(now + grace + 1);
             self.mark(now + grace + 1);
@@ -61,11 +68,38 @@ impl Model {
         }
     }
 
-    /// The system shuts down: every actor works off what it has, and is killed at the deadline.
+    /// The system shuts down: every actor works off what it has, is stopped when three fifths of the
+    /// time are over, and killed at the deadline (`SHUT-1`).
     pub fn shut_down(&mut self, deadline: u64) {
         self.closing = true;
+        let (stop, kill) = (self.now + deadline / 5 * 3 + 1, self.now + deadline + 1);
+        for phases in &mut self.phases {
+            *phases = [Some(stop), Some(kill)];
+        }
+        self.mark(stop);
+        self.mark(kill);
         for key in self.live.clone() {
-            self.end(key, true, Some(deadline));
+            self.end(key, true, None);
+        }
+    }
+
+    /// The timers of a shard are about to run: a phase of the shutdown may be over.
+    pub fn phases_over(&mut self, shard: usize) {
+        for phase in 0..2 {
+            if self.phases[shard][phase].is_none_or(|at| at > self.now) {
+                continue;
+            }
+            self.phases[shard][phase] = None;
+            for key in self.live.clone() {
+                if self.shard_of(self.actors[key].address) != shard || self.actors[key].expect.is_some() {
+                    continue;
+                }
+                if phase == 0 {
+                    self.end(key, false, None);
+                } else {
+                    self.kill(key);
+                }
+            }
         }
     }
 

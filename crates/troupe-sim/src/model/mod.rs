@@ -91,6 +91,8 @@ pub struct Model {
     due_sends: Vec<BTreeSet<(u64, usize)>>,
     /// Settled asks of ports that the port must hear of with the next flush, by shard.
     untold: Vec<Vec<usize>>,
+    /// When a shard stops, and when it kills, whoever is left of a system that shuts down.
+    phases: Vec<[Option<u64>; 2]>,
     totals: sync::Counted,
     jobs: u64,
     just_ended: Vec<usize>,
@@ -129,6 +131,7 @@ impl Model {
             due: vec![BTreeSet::new(); shards],
             due_sends: vec![BTreeSet::new(); shards],
             untold: vec![Vec::new(); shards],
+            phases: vec![[None, None]; shards],
             totals: sync::Counted::default(),
             jobs: 0,
             just_ended: Vec::new(),

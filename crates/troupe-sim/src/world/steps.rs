@@ -47,6 +47,7 @@ impl World {
             model.expire(shard);
             model.starts_overdue(shard);
             model.graces_over(shard);
+            model.phases_over(shard);
         }
         let mut state = self.system.shards()[shard].state.lock();
         state.refresh_clock(self.system.shared());
