@@ -353,6 +353,10 @@ impl Cell {
     /// crash is looked for (`TURN-3`).
     #[must_use]
     pub fn is_cautious(&self, behavior: &dyn Behavior, now: u64) -> bool {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::ReplayInBatches) {
+            return !behavior.takes_batches();
+        }
         !behavior.takes_batches() || self.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now)
     }
 

@@ -23,6 +23,8 @@ pub mod gate;
 pub mod id;
 pub mod interrupt;
 pub mod mailbox;
+#[cfg(troupe_planted)]
+pub mod planted;
 pub mod port;
 pub mod quiet;
 pub mod reason;

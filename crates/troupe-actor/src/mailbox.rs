@@ -201,6 +201,11 @@ impl Mailbox {
             pool.give(input.buffer);
             return;
         }
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::OrderSwapped) {
+            self.back.extend_from_slice(input.buffer.get(consumed_end..).unwrap_or_default());
+            return;
+        }
         // Something is left in front when the turn was a copy, or was made of awaited answers.
         let kept = std::mem::replace(&mut self.front, input.buffer);
         if let Some(kept) = kept.get(self.cursor..) {

@@ -56,6 +56,10 @@ impl Shard {
     /// Settles an ask from outside, by its deadline or its caller; its frame may still be queued.
     pub(super) fn settle_early(&mut self, shared: &Shared, number: u32, error: AskError) {
         if let Some(ask) = self.asks.settle(number, error) {
+            #[cfg(troupe_planted)]
+            if error == AskError::Aborted && crate::planted::is(crate::planted::Bug::AskTwice) {
+                self.tell_asker(shared, &ask, error, None);
+            }
             self.tell_asker(shared, &ask, error, None);
         }
     }
@@ -111,6 +115,9 @@ impl Shard {
         let alive = self.cells.get_mut(local as usize).filter(|cell| cell.tag == to.tag && cell.tag != 0);
         // The incarnation counts up when the next life begins; the last one is over from its crash on.
         let Some(cell) = alive.filter(|cell| {
+            #[cfg(troupe_planted)]
+            let incarnation =
+                if crate::planted::is(crate::planted::Bug::LateReply) { cell.incarnation } else { incarnation };
             cell.incarnation == incarnation && matches!(cell.status(), Status::Ready | Status::Draining)
         }) else {
             self.late_replies += 1;

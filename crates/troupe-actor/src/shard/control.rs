@@ -129,6 +129,10 @@ impl Shard {
         if let Some(name) = &args.name
             && let Err(holder) = shared.names.claim(name, address)
         {
+            #[cfg(troupe_planted)]
+            if crate::planted::is(crate::planted::Bug::NameLost) {
+                shared.names.release(name, holder);
+            }
             self.free.push(local);
             return Err(SpawnError::NameTaken { name: name.to_string(), holder });
         }
@@ -192,6 +196,12 @@ impl Shard {
     }
 
     pub(super) fn grace_over(&mut self, shared: &Shared, local: u32, tag: u64) {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::GraceIgnored)
+            && self.cells.get(local as usize).is_some_and(|cell| cell.running)
+        {
+            return;
+        }
         if self.cells.get(local as usize).is_some_and(|cell| cell.tag == tag) {
             self.kill_local(shared, local);
         }

@@ -147,6 +147,8 @@ impl Shard {
             return self.refuse(shared, message, LossReason::TooLarge);
         }
         let bytes = frame::HEADER_BYTES + frame::padded(message.payload.len());
+        #[cfg(troupe_planted)]
+        let limits = &crate::planted::widen(*limits);
         let full = cell.mailbox.len() >= limits.max_messages || cell.mailbox.bytes() + bytes > limits.max_bytes;
         if full | cell.backlog {
             return self.deliver_full(shared, message, local);
@@ -262,6 +264,10 @@ impl Shard {
         self.counters.discard(lost.reason);
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.rare_mut().counters.discard(lost.reason);
+        }
+        #[cfg(troupe_planted)]
+        if lost.reason == LossReason::MailboxFull && crate::planted::is(crate::planted::Bug::LetterMissing) {
+            return;
         }
         shared.dead_letter(lost.sender, Arc::clone(path), lost.reason, lost.bytes, self.now);
     }

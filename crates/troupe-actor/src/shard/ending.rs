@@ -37,6 +37,13 @@ impl Shard {
                 return self.proceed_life(shared, local);
             }
             Some(_) if !up => return self.ended_in_order(shared, local),
+            #[cfg(troupe_planted)]
+            Some(Ending::Stop) if !cell.mailbox.is_empty() && crate::planted::is(crate::planted::Bug::StopGoesOn) => {
+                return self.schedule(local);
+            }
+            #[cfg(troupe_planted)]
+            Some(Ending::Drain)
+                if cell.mailbox.len() == 1 && crate::planted::is(crate::planted::Bug::DrainLosesTail) => {}
             Some(Ending::Drain) if !cell.mailbox.is_empty() || cell.is_awaiting() => {
                 cell.set_status(Status::Draining);
                 return self.schedule(local);
@@ -75,6 +82,9 @@ impl Shard {
     /// A killed actor's last job came back: what was in hand is discarded with the queue.
     pub(super) fn commit_killed(&mut self, shared: &Shared, job: Job, behavior: Option<Box<dyn Behavior>>) {
         let (local, start, count) = (job.local, job.input.start, job.input.count);
+        #[cfg(troupe_planted)]
+        let (start, count) =
+            if crate::planted::is(crate::planted::Bug::MessageForgotten) { (job.input.end, 0) } else { (start, count) };
         self.requeue_all(&job);
         self.retire(local, behavior);
         if let Some(cell) = self.cells.get_mut(local as usize) {
@@ -137,6 +147,8 @@ impl Shard {
         self.discard_queue(shared, local, end.loss);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let open = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.open_asks)).unwrap_or_default();
+        #[cfg(troupe_planted)]
+        let open = if crate::planted::is(crate::planted::Bug::AskNeverSettled) { Vec::new() } else { open };
         for number in open {
             self.settle_now(shared, number, error_of(end.loss), None);
         }
@@ -149,6 +161,8 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let (tag, behavior) = (cell.tag, cell.behavior.take());
         let rare = cell.rare.take().unwrap_or_default();
+        #[cfg(troupe_planted)]
+        let rare = crate::planted::spoil(rare, end.status);
         if let Some(name) = &rare.name {
             shared.names.release(name, subject.address);
         }

@@ -156,6 +156,8 @@ impl Shard {
         let mut end = End { tag: crash.tag, uptime_ms, deterministic: false, replay: false };
         let notices = if job.input.count > job.messages { notices(&job.input, job.input.end) } else { 0 };
         let several = job.messages + notices > 1;
+        #[cfg(troupe_planted)]
+        let several = several || (job.messages == 1 && crate::planted::is(crate::planted::Bug::PoisonAgain));
         let answers = several && job.input.count > job.messages;
         let mut free = false;
         if several {
@@ -172,10 +174,16 @@ impl Shard {
             free = self.blame(shared, job, crash);
         }
         self.lose_life(shared, local, Some(crash), answers);
+        #[cfg(troupe_planted)]
+        let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         match cell.ending {
             Some(Ending::Kill) => self.killed(shared, local),
+            #[cfg(troupe_planted)]
+            Some(Ending::Stop | Ending::Drain) if crate::planted::is(crate::planted::Bug::RestartAfterStop) => {
+                self.decide(shared, local, end, reason)
+            }
             Some(Ending::Stop | Ending::Drain) => self.end_failed(shared, local, reason),
             Some(Ending::KillLife) => {
                 self.life_over(local, ExitReason::plain(ReasonTag::Killed), Charge::Normal);
@@ -238,6 +246,9 @@ impl Shard {
         rare.answer_count = 0;
         let stale = std::mem::take(&mut rare.queued_answers);
         // Going through a long queue at every crash would cost more than the crash.
+        #[cfg(troupe_planted)]
+        let (in_turn, stale) =
+            if crate::planted::is(crate::planted::Bug::OwnAnswer) { (false, 0) } else { (in_turn, stale) };
         if in_turn || stale > 0 {
             let mut notices = 0;
             cell.mailbox.extract(&mut Vec::new(), |frame: &Frame<'_>| match frame.kind {
@@ -340,6 +351,8 @@ impl Shard {
         let due = self.cells.get(local as usize).is_some_and(|cell| {
             cell.tag == tag && cell.incarnation == incarnation && cell.status() == Status::Restarting && !cell.running
         });
+        #[cfg(troupe_planted)]
+        let due = due || crate::planted::is(crate::planted::Bug::StaleTimer);
         if due {
             self.begin_start(shared, local);
         }

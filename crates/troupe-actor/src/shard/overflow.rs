@@ -141,6 +141,8 @@ impl Shard {
             cell.accepted += 1;
             self.counters.accepted += 1;
             match waiting.sender.port() {
+                #[cfg(troupe_planted)]
+                Some(_) if crate::planted::is(crate::planted::Bug::SendUnconfirmed) => {}
                 Some(port) if frame.kind == frame::kind::MESSAGE => {
                     if let Some(buffer) = self.completions_of(port) {
                         write_completion(buffer, waiting.slot, 0, &[]);
@@ -220,6 +222,8 @@ impl Shard {
         let incarnation = waiting.incarnation;
         let message = Incoming { target, sender: waiting.sender, incarnation, corr, payload: frame.payload, wants };
         self.refuse(shared, &message, reason);
+        #[cfg(troupe_planted)]
+        let is_port = is_port || crate::planted::is(crate::planted::Bug::ParkedForEver);
         if !is_port {
             self.unpark(waiting.sender);
         }

@@ -36,6 +36,12 @@ struct Tally {
 #[inline]
 fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) -> Verdict {
     let state = table.get_mut(number).map(|ask| &mut ask.state);
+    #[cfg(troupe_planted)]
+    if state.is_some() && crate::planted::is(crate::planted::Bug::ExpiredDelivered) {
+        tally.messages += 1;
+        tally.asks += 1;
+        return Verdict::Take;
+    }
     let settled = match state {
         Some(state @ (AskState::Queued | AskState::Delivered)) => {
             *state = AskState::Delivered;
@@ -209,6 +215,8 @@ impl Shard {
         if self.drop_abandoned(job) {
             return;
         }
+        #[cfg(troupe_planted)]
+        let job = crate::planted::unslow(job);
         if job.slow {
             // Whoever drives the shard meanwhile may have slept ever since: deadlines and waits that
             // this job gives rise to would begin in the past (`TMR-4`).
@@ -239,6 +247,10 @@ impl Shard {
         }
         match Plan::read(behavior.output(), job.input.count) {
             Err(crash) => {
+                #[cfg(troupe_planted)]
+                if crate::planted::is(crate::planted::Bug::CrashedTurnSends) {
+                    self.apply_effects(shared, local, behavior.output());
+                }
                 self.retire(local, Some(behavior));
                 self.fail_turn(shared, std::mem::take(job), &crash);
             }

@@ -11,6 +11,8 @@ pub fn delay_ms(backoff: &Backoff, failures: u32, random: f64) -> u64 {
     }
     let steps = failures - 2;
     let max = backoff.max_ms as f64;
+    #[cfg(troupe_planted)]
+    let max = if crate::planted::is(crate::planted::Bug::BackoffAboveMax) { max * 1.5 + 1.0 } else { max };
     let base = match backoff.kind {
         BackoffKind::Immediate => return 0,
         BackoffKind::Linear => backoff.initial_ms as f64 * (f64::from(steps) + 1.0),

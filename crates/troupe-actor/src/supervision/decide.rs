@@ -58,7 +58,10 @@ pub fn decide(spec: &RestartSpec, history: &mut History, end: End, now: u64, ran
     if end.deterministic {
         return Decision::GiveUp;
     }
-    if end.uptime_ms >= spec.reset_after_ms {
+    let healthy = end.uptime_ms >= spec.reset_after_ms;
+    #[cfg(troupe_planted)]
+    let healthy = healthy && !crate::planted::is(crate::planted::Bug::BackoffNotReset);
+    if healthy {
         history.failures = 0;
     }
     if !history.window.charge(now, spec.max_restarts, spec.within_ms) {

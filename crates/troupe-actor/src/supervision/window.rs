@@ -16,9 +16,13 @@ impl Window {
         if max == u32::MAX {
             return true;
         }
+        #[cfg(troupe_planted)]
+        let within_ms = within_ms + u64::from(crate::planted::is(crate::planted::Bug::WindowTooLong));
         while self.times.front().is_some_and(|at| now.saturating_sub(*at) >= within_ms) {
             self.times.pop_front();
         }
+        #[cfg(troupe_planted)]
+        let max = max + u32::from(crate::planted::is(crate::planted::Bug::BudgetOneMore));
         if self.times.len() >= max as usize {
             return false;
         }

@@ -160,6 +160,10 @@ impl Engine {
         if let Some(id) = child.start_request.take() {
             step.out.push(Output::Reply { id, result: Err(super::RequestError::StartFailed(reason)) });
         }
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::RequestForgotten) {
+            child.stop_requests.truncate(1);
+        }
         for id in std::mem::take(&mut child.stop_requests) {
             step.out.push(Output::Reply { id, result: Ok(None) });
         }

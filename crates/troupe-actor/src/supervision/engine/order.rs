@@ -98,6 +98,8 @@ impl Engine {
             }
         }
         // Between two lives, in a group: nothing of it would end any more.
+        #[cfg(troupe_planted)]
+        unborn.retain(|_| !crate::planted::is(crate::planted::Bug::UnbornReturns));
         for no in unborn {
             self.end_child(no, shutdown(), Ended::ByRequest, step);
         }
@@ -146,6 +148,9 @@ impl Engine {
         if underway.is_some_and(|child| child.state == ChildState::Stopping) {
             return;
         }
+        #[cfg(troupe_planted)]
+        let first =
+            &mut (*first + u32::from(crate::planted::is(crate::planted::Bug::Orphan) && matches!(then, Then::Over(_))));
         if let Some(child) = self.children.last_alive(*first, *below) {
             let no = child.no;
             let leaves = child.is_temporary() && matches!(then, Then::Rise { .. });

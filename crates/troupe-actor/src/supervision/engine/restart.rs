@@ -22,6 +22,12 @@ impl Engine {
     pub(super) fn restart(&mut self, no: ChildNo, failure: Failure, step: &mut Step<'_>) {
         let Failure { reason, uptime_ms, charge } = failure;
         self.forget_failures(no, uptime_ms, step.now);
+        #[cfg(troupe_planted)]
+        let charge = if uptime_ms.is_none() && crate::planted::is(crate::planted::Bug::StartUncharged) {
+            Charge::Free
+        } else {
+            charge
+        };
         if charge != Charge::Free && !self.window.charge(step.now, self.spec.max_restarts, self.spec.within_ms) {
             return self.give_up(no, self.intensity(&reason), false, step);
         }
@@ -34,6 +40,10 @@ impl Engine {
         match self.spec.strategy {
             Strategy::OneForOne => self.restart_alone(no, delay_ms, step),
             Strategy::OneForAll => self.fall_and_rise(0, delay_ms),
+            #[cfg(troupe_planted)]
+            Strategy::RestForOne if crate::planted::is(crate::planted::Bug::RestSpared) => {
+                self.restart_alone(no, delay_ms, step)
+            }
             Strategy::RestForOne => self.fall_and_rise(no, delay_ms),
         }
     }

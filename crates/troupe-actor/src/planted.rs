@@ -1,0 +1,145 @@
+//! Planted bugs: each breaks one rule, so that the simulator can show that it would notice.
+//!
+//! Compiled with `--cfg troupe_planted` only; a build without it contains nothing of this. At most
+//! one bug is planted at a time, per thread, so that several runs can go on side by side.
+
+use std::cell::Cell;
+
+use crate::cell::Rare;
+use crate::shard::Job;
+use crate::spec::MailboxSpec;
+use crate::status::Status;
+
+thread_local! {
+    static PLANTED: Cell<Option<Bug>> = const { Cell::new(None) };
+}
+
+/// Plants a bug for the calling thread, or takes it out again.
+pub fn plant(bug: Option<Bug>) {
+    PLANTED.set(bug);
+}
+
+/// Whether this bug is planted.
+#[must_use]
+pub fn is(bug: Bug) -> bool {
+    PLANTED.get() == Some(bug)
+}
+
+macro_rules! bugs {
+    ($($(#[doc = $doc:literal])+ $name:ident $rule:literal $text:literal;)+) => {
+        /// A bug that can be planted.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Bug { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Bug {
+            /// Every bug.
+            pub const ALL: &[Self] = &[$(Self::$name),+];
+
+            /// The rule that it breaks.
+            #[must_use]
+            pub const fn rule(self) -> &'static str {
+                match self { $(Self::$name => $rule,)+ }
+            }
+
+            /// Its public name.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+        }
+    };
+}
+
+bugs! {
+    /// A restart still counts exactly one window later.
+    WindowTooLong "INT-1" "window-off-by-one";
+    /// One restart more than the budget.
+    BudgetOneMore "INT-1" "budget-off-by-one";
+    /// The culprit that a replay finds is charged although the turn was.
+    ReplayChargedTwice "TURN-3" "replay-charged-twice";
+    /// The wait grows beyond its maximum.
+    BackoffAboveMax "BO-1" "backoff-above-max";
+    /// A healthy run forgets nothing.
+    BackoffNotReset "BO-2" "backoff-not-reset";
+    /// A restart's timer begins a life whatever happened meanwhile.
+    StaleTimer "SUP-0" "stale-timer-restarts";
+    /// An actor that was asked to stop and crashes comes up again.
+    RestartAfterStop "RST-2" "restart-after-stop";
+    /// The last of several watchers does not hear of the end.
+    DownDropped "MON-1" "down-dropped";
+    /// The end of an actor leaves the asks that it held open.
+    AskNeverSettled "ASK-5" "held-ask-never-settled";
+    /// An actor that gave up keeps its name.
+    NameKept "REG-3" "name-on-a-dead-actor";
+    /// A spawn that finds its name taken takes it from its holder.
+    NameLost "REG-3" "name-released-by-another";
+    /// An aborted ask is settled twice.
+    AskTwice "ASK-2" "ask-settled-twice";
+    /// An ask that was settled in the queue is handled nevertheless.
+    ExpiredDelivered "ASK-3" "expired-ask-handled";
+    /// An answer reaches the next life of its asker.
+    LateReply "ASK-4" "answer-to-an-old-life";
+    /// What an actor asked itself reaches its next life when it crashes.
+    OwnAnswer "ASK-4" "own-answer-to-the-next-life";
+    /// A mailbox takes one message more than its capacity.
+    CapacityOneMore "OVF-3" "capacity-off-by-one";
+    /// What a turn did not consume goes behind what came meanwhile.
+    OrderSwapped "ORD-1" "order-swapped-by-put-back";
+    /// A message that made room for another leaves no dead letter.
+    LetterMissing "DL-4" "dead-letter-missing";
+    /// What a killed actor had in its hands is forgotten.
+    MessageForgotten "DLV-2" "message-forgotten-by-kill";
+    /// An actor that is in a turn is not killed when its grace is over.
+    GraceIgnored "STOP-3" "grace-ignored";
+    /// The last message of a drain is not worked off.
+    DrainLosesTail "STOP-1" "drain-loses-tail";
+    /// A stop works off the queue.
+    StopGoesOn "STOP-1" "stop-goes-on";
+    /// What a turn sent takes place although it failed.
+    CrashedTurnSends "TURN-2" "crashed-turn-sends";
+    /// The message that crashed its handler alone is run again.
+    PoisonAgain "MBX-3" "poison-run-again";
+    /// A replay takes several messages a turn.
+    ReplayInBatches "TURN-3" "replay-in-batches";
+    /// A sender whose message was refused in the end stays parked.
+    ParkedForEver "OVF-2" "sender-parked-for-ever";
+    /// A send that waited for room is not confirmed.
+    SendUnconfirmed "DLV-3" "send-never-confirmed";
+    /// A job that comes back late is committed in the past.
+    ClockInThePast "TMR-4" "deadline-in-the-past";
+    /// A supervisor that goes down leaves its first child alive.
+    Orphan "SUP-7" "orphan-after-supervisor-stop";
+    /// Rest-for-one restarts the one alone.
+    RestSpared "SUP-1" "rest-for-one-spares-the-rest";
+    /// A failed start costs no unit of the budget.
+    StartUncharged "INT-2" "failed-start-costs-nothing";
+    /// A report about an old life is taken for one about the present life.
+    StaleReport "SUP-0" "report-of-an-old-life";
+    /// The second of two stops of one child is never answered.
+    RequestForgotten "SUP-5" "request-never-answered";
+    /// An addition that was refused comes up in the supervisor's next life.
+    UnbornReturns "SUP-0" "refused-addition-returns";
+}
+
+/// What is left of an actor that ends, spoiled by [`Bug::NameKept`] and [`Bug::DownDropped`].
+pub(crate) fn spoil(mut rare: Box<Rare>, status: Status) -> Box<Rare> {
+    if is(Bug::NameKept) && status == Status::Failed {
+        rare.name = None;
+    }
+    if is(Bug::DownDropped) && rare.end_waiters.len() > 1 {
+        rare.end_waiters.pop();
+    }
+    rare
+}
+
+/// The bounds of a mailbox, widened by [`Bug::CapacityOneMore`].
+pub(crate) fn widen(mut limits: MailboxSpec) -> MailboxSpec {
+    limits.max_messages = limits.max_messages.saturating_add(u32::from(is(Bug::CapacityOneMore)));
+    limits
+}
+
+/// A job whose slowness [`Bug::ClockInThePast`] overlooks.
+pub(crate) fn unslow(job: &mut Job) -> &mut Job {
+    job.slow &= !is(Bug::ClockInThePast);
+    job
+}
