@@ -43,6 +43,11 @@ const CHECKS = [
   },
   { title: 'API reference is complete', run: node(bin('typedoc/bin/typedoc'), '--emit', 'none') },
   {
+    title: 'The simulator finds every planted bug',
+    fix: 'npm run simulate -- --planted',
+    run: node(inRoot('scripts/simulate.mjs'), '--planted'),
+  },
+  {
     title: 'Clippy',
     run: cargo('clippy', '--profile', 'local', '--workspace', '--all-targets', '--locked', '--', '-D', 'warnings'),
   },

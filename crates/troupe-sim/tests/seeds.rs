@@ -48,3 +48,8 @@ fn two_thousand_supervisors_keep_their_rules() {
         }
     }
 }
+
+#[test]
+fn an_ordinary_build_has_no_planted_bugs() {
+    assert_eq!(troupe_sim::planted::bugs().is_some(), cfg!(troupe_planted));
+}

@@ -69,7 +69,10 @@ pub struct Watch {
     /// `Up` was said in this life.
     up: bool,
     must: Option<Must>,
-    requests: BTreeSet<u64>,
+    /// Requests without an answer, and the child that each wants added.
+    requests: BTreeMap<u64, Option<ChildNo>>,
+    /// Children whose addition failed: nothing of them is left.
+    refused: BTreeSet<ChildNo>,
     /// What came in is about something that is over.
     expect_stale: bool,
     /// The child that somebody wants started.
@@ -93,7 +96,8 @@ impl Watch {
             rising: None,
             up: false,
             must: None,
-            requests: BTreeSet::new(),
+            requests: BTreeMap::new(),
+            refused: BTreeSet::new(),
             expect_stale: false,
             serving: None,
             may_end: false,
@@ -186,7 +190,8 @@ impl Watch {
                 self.life_over(*child, *incarnation, None);
             }
             Input::Request { id, request } => {
-                self.requests.insert(*id);
+                let added = matches!(request, Request::AddChild(_)).then_some(next);
+                self.requests.insert(*id, added);
                 self.requested(request, next);
             }
             _ => {}
@@ -307,9 +312,13 @@ impl Watch {
                 self.is_down("SUP-3");
             }
             Output::Down { .. } => self.is_down("SUP-7"),
-            Output::Reply { id, .. } => {
+            Output::Reply { id, result } => {
                 let open = self.requests.remove(id);
-                self.require(open, "SUP-5", || format!("request {id} was answered twice"));
+                self.require(open.is_some(), "SUP-5", || format!("request {id} was answered twice"));
+                let begun = |no: &ChildNo| self.children.get(no).is_some_and(|child| child.incarnation > 0);
+                if result.is_err() {
+                    self.refused.extend(open.flatten().filter(begun));
+                }
             }
             Output::SetTimer { .. } | Output::Restarted { .. } => {}
         }
@@ -323,6 +332,8 @@ impl Watch {
 
     fn starts(&mut self, no: ChildNo, incarnation: u32) {
         let (over, ending, falling) = (self.over, self.ending, self.falling);
+        let refused = self.refused.contains(&no);
+        self.require(!refused, "SUP-5", || format!("starts {no}, whose addition was refused"));
         self.require(!over && !ending, "SUP-7", || format!("starts {no} while it goes down"));
         let going: Vec<_> =
             self.children.iter().filter(|(_, child)| child.life == Some(Life::GoingDown)).map(|(no, _)| *no).collect();
@@ -447,7 +458,7 @@ impl Watch {
 
     /// It is down for good: everybody who asked has heard.
     pub fn check_end(&mut self) {
-        let open = self.requests.clone();
+        let open: Vec<u64> = self.requests.keys().copied().collect();
         self.require(open.is_empty(), "SUP-5", || format!("requests {open:?} were never answered"));
     }
 }
