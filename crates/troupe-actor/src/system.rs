@@ -17,6 +17,7 @@ use crate::gate::Gate;
 use crate::id::{ActorId, Address};
 use crate::interrupt::{self, TurnSlot};
 use crate::port::Port;
+use crate::reason::Crash;
 use crate::record;
 use crate::registry::check_name;
 use crate::shard::{ActorStatus, Census, EndRequest, Job, Outbox, Shard};
@@ -64,7 +65,7 @@ impl Audit {
 }
 
 /// What became of an ask that the calling thread wanted to run itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inline {
     /// Not run: send it the ordinary way.
     Declined,
@@ -77,6 +78,17 @@ pub enum Inline {
         /// It is an error of the guest's own.
         failed: bool,
     },
+    /// Its turn crashed.
+    Crashed(Box<CrashedAsk>),
+}
+
+/// An ask whose turn crashed on the calling thread.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CrashedAsk {
+    /// The actor's path.
+    pub actor: Arc<str>,
+    /// What happened.
+    pub crash: Crash,
 }
 
 /// A new actor.

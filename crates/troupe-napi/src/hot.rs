@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 use napi::{Env, sys};
 use troupe_actor::ask::AskError;
 use troupe_actor::record;
-use troupe_actor::system::Inline;
+use troupe_actor::system::{CrashedAsk, Inline};
 
-use crate::error::{Failure, number, spawn_failure};
+use crate::error::{Failure, crash_json, number, spawn_failure};
 use crate::system::Core;
 
 /// Nothing was done.
@@ -180,6 +180,7 @@ fn ask_inline(core: &Core, bytes: u32, _: u32) -> i64 {
             Inline::Declined => NOT_RUN,
             Inline::Pending | Inline::Settled => ACCEPTED,
             Inline::Answered { failed: true } => failed(scratch, AskError::HandlerError as u32, &answer),
+            Inline::Crashed(ask) => crashed(core, scratch, slot, &ask),
             Inline::Answered { failed: false } if scratch.write(0, &answer) => answer.len() as i64,
             Inline::Answered { failed: false } => {
                 core.port.complete(slot, 0, 0, &answer);
@@ -189,6 +190,17 @@ fn ask_inline(core: &Core, bytes: u32, _: u32) -> i64 {
         ANSWER.set(answer);
         result
     })
+}
+
+/// Leaves what is known about a crash in the scratch buffer, if it is not too much for it.
+#[cold]
+fn crashed(core: &Core, scratch: &crate::slab::Slab, slot: u32, ask: &CrashedAsk) -> i64 {
+    let report = crash_json(Some(&ask.actor), &ask.crash);
+    if report.len() + 8 <= scratch.len() {
+        return failed(scratch, AskError::Crashed as u32, &report);
+    }
+    core.port.complete(slot, AskError::Crashed as u32, 0, &report);
+    ACCEPTED
 }
 
 /// Leaves an error's payload in the scratch buffer: its length, and from byte 8 on the payload.

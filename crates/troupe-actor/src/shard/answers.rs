@@ -11,6 +11,7 @@ use crate::reason::Crash;
 use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::system::CrashedAsk;
 
 impl Shard {
     /// Answers an ask that `local` was given. False when there is no such ask any more: it was
@@ -48,8 +49,16 @@ impl Shard {
     /// Settles an ask with a failure, whatever its state, and removes it.
     pub(super) fn settle_now(&mut self, shared: &Shared, number: u32, error: AskError, crash: Option<&Crash>) {
         let Some(ask) = self.asks.remove(number) else { return };
-        if !matches!(ask.state, AskState::Settled(_)) {
-            self.tell_asker(shared, &ask, error, crash);
+        if matches!(ask.state, AskState::Settled(_)) {
+            return;
+        }
+        match crash {
+            // It waits for nothing but this: no detour through its completions.
+            Some(crash) if self.inline.number == Some(number) => {
+                let actor = self.path_of(ask.target);
+                self.inline.crashed = Some(Box::new(CrashedAsk { actor, crash: crash.clone() }));
+            }
+            _ => self.tell_asker(shared, &ask, error, crash),
         }
     }
 

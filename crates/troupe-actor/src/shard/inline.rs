@@ -5,7 +5,7 @@ use super::{Job, Outcome, Shard};
 use crate::id::Address;
 use crate::record::{self, Record};
 use crate::shared::Shared;
-use crate::system::Inline;
+use crate::system::{CrashedAsk, Inline};
 
 impl Shard {
     /// Whether the actor is idle and its next turn may run on a port's thread.
@@ -62,6 +62,10 @@ impl Shard {
             self.flush(shared);
             return Inline::Answered { failed };
         }
+        if let Some(crashed) = self.inline.crashed.take() {
+            self.flush(shared);
+            return Inline::Crashed(crashed);
+        }
         let open = number.filter(|number| self.asks.get_mut(*number).is_some_and(|ask| ask.target == local));
         if let Some(number) = open {
             let deadline = self.deadline(timeout);
@@ -79,6 +83,8 @@ pub(super) struct InlineAnswer {
     pub number: Option<u32>,
     /// Whether the answer is the guest's own error; `None` without one.
     pub answered: Option<bool>,
+    /// The crash that the turn was.
+    pub crashed: Option<Box<CrashedAsk>>,
     /// The answer.
     pub answer: Vec<u8>,
 }

@@ -180,6 +180,10 @@ impl World {
             self.port.settle(slot, settled);
             inline = Inline::Settled;
         }
+        if let Inline::Crashed(crashed) = &inline {
+            self.port.fail(slot, AskError::Crashed, &crashed.actor, &crashed.crash);
+            inline = Inline::Settled;
+        }
         if inline != Inline::Declined {
             self.expected.lock().push(slot);
         }
