@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
 use troupe_actor::behavior::Behavior;
@@ -15,13 +16,32 @@ use crate::factory::Stock;
 const DEAD_MAX: usize = 4096;
 /// Instances dropped before the next refill is looked at.
 const DEAD_AT_ONCE: usize = 64;
+/// With so many waiting to be dropped the thread is woken before its nap is over.
+const DEAD_WAKES: usize = 256;
+/// How long the thread naps after it worked. Waking it costs whoever retires an instance more than
+/// everything else about that, so a burst of crashes wakes it once.
+const NAP: Duration = Duration::from_millis(1);
+/// Naps without work before it sleeps until it is woken.
+const IDLE_NAPS: u32 = 10;
 
 #[derive(Default)]
 struct Work {
     dead: Vec<Box<dyn Behavior>>,
     low: VecDeque<Weak<Stock>>,
     closed: bool,
-    asleep: bool,
+    rest: Rest,
+}
+
+/// What the thread does while there is nothing to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Rest {
+    /// It works.
+    #[default]
+    Awake,
+    /// It looks again by itself in a moment.
+    Nap,
+    /// It must be woken.
+    Sleep,
 }
 
 struct Shared {
@@ -52,25 +72,23 @@ impl Keeper {
             return;
         }
         work.dead.push(behavior);
-        self.wake(work.asleep);
+        if work.rest == Rest::Sleep || (work.rest == Rest::Nap && work.dead.len() == DEAD_WAKES) {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Asks for a stock to be filled up.
     pub(crate) fn refill(&self, stock: &Arc<Stock>) {
         let mut work = self.shared.work.lock();
         work.low.push_back(Arc::downgrade(stock));
-        self.wake(work.asleep);
+        if work.rest != Rest::Awake {
+            self.shared.wake.notify_one();
+        }
     }
 
     /// Instances waiting to be dropped.
     pub(crate) fn waiting(&self) -> usize {
         self.shared.work.lock().dead.len()
-    }
-
-    fn wake(&self, asleep: bool) {
-        if asleep {
-            self.shared.wake.notify_one();
-        }
     }
 }
 
@@ -90,13 +108,20 @@ fn run(shared: &Shared) {
     loop {
         let (dead, low) = {
             let mut work = shared.work.lock();
+            let mut naps = 0;
             while work.dead.is_empty() && work.low.is_empty() {
                 if work.closed {
                     return;
                 }
-                work.asleep = true;
-                shared.wake.wait(&mut work);
-                work.asleep = false;
+                if naps < IDLE_NAPS {
+                    naps += 1;
+                    work.rest = Rest::Nap;
+                    shared.wake.wait_for(&mut work, NAP);
+                } else {
+                    work.rest = Rest::Sleep;
+                    shared.wake.wait(&mut work);
+                }
+                work.rest = Rest::Awake;
             }
             let from = work.dead.len().saturating_sub(DEAD_AT_ONCE);
             (work.dead.split_off(from), work.low.pop_front())
