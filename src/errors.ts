@@ -30,6 +30,21 @@ export interface ErrorData {
   readonly timeoutMs?: number;
 }
 
+/** Copies what is there. Field by field: spreads and rests cost more than the rest of an error. */
+function copyData<T extends Writable<ErrorData>>(from: Known, to: T): T {
+  if (from.reason) to.reason = from.reason;
+  if (from.trap) to.trap = from.trap;
+  if (from.backtrace?.length) to.backtrace = from.backtrace;
+  if (from.stderr) to.stderr = from.stderr;
+  if (from.payload) to.payload = from.payload;
+  if (from.path != null) to.path = from.path;
+  if (from.timeoutMs != null) to.timeoutMs = from.timeoutMs;
+  return to;
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+type Known = { readonly [Key in keyof ErrorData]?: ErrorData[Key] | null | undefined };
+
 /** How an error is made. */
 export interface ErrorInit extends ErrorData {
   /** One sentence: the actor, the operation, what came, and what to do. */
@@ -51,11 +66,10 @@ export class TroupeError extends Error {
 
   /** Errors are made by the library; construct one only to test your own handling. */
   constructor(code: ErrorCode, init: ErrorInit) {
-    const { message, actor, cause, ...data } = init;
-    super(message, cause === undefined ? undefined : { cause });
+    super(init.message, init.cause === undefined ? undefined : init);
     this.code = code;
-    this.actor = actor;
-    this.data = data;
+    this.actor = init.actor;
+    this.data = copyData(init, {});
   }
 }
 
@@ -217,31 +231,41 @@ export interface NativeFailure {
 const CRASHES: ReadonlySet<ErrorCode> = new Set(['ERR_ACTOR_CRASHED', 'ERR_START_FAILED', 'ERR_START_TIMEOUT']);
 
 /** Rebuilds an error from its number on the wire and what the addon said; `context` fills the gaps. */
-export function errorFromNative(number: number, failure: NativeFailure, context: Partial<ErrorInit> = {}): TroupeError {
+export function errorFromNative(
+  number: number,
+  failure: NativeFailure,
+  context: Partial<ErrorInit> = {},
+  message = failure.message || context.message,
+): TroupeError {
   const code = codeOfNumber(number);
   const actor = failure.actor || context.actor;
-  const data = dataOf(failure);
-  const cause = CRASHES.has(code) ? trapOf(failure, data, actor) : undefined;
-  const message = failure.message || context.message || code;
-  return createError(code, { ...context, ...data, message, actor, cause });
-}
-
-function dataOf(failure: NativeFailure): ErrorData {
-  return {
-    ...(failure.reason ? { reason: failure.reason } : {}),
-    ...(failure.trap ? { trap: failure.trap } : {}),
-    ...(failure.backtrace?.length ? { backtrace: failure.backtrace } : {}),
-    ...(failure.stderr ? { stderr: failure.stderr } : {}),
-    ...(failure.payload ? { payload: failure.payload } : {}),
-  };
+  const cause = CRASHES.has(code) ? trapOf(failure, actor) : undefined;
+  const init: ErrorInit = { message: message || code, actor, cause: cause ?? context.cause };
+  copyData(context, init);
+  copyData(failure, init);
+  return createError(code, init);
 }
 
 /** The trap behind a crash, as an error of its own. */
-function trapOf(failure: NativeFailure, data: ErrorData, actor: string | undefined): TroupeError | undefined {
+function trapOf(failure: NativeFailure, actor: string | undefined): TroupeError | undefined {
   const { reason } = failure;
   if (!reason || reason.tag === 'start-failed' || reason.tag === 'start-timeout') return undefined;
   const code = CODE_OF_REASON[reason.tag] ?? 'ERR_INTERNAL';
-  return createError(code, { ...data, message: reason.text || reason.tag, actor });
+  const init: ErrorInit = { message: reason.text || reason.tag, actor };
+  copyData(failure, init);
+  return withoutStack(() => createError(code, init));
+}
+
+/** Where JavaScript was says nothing about a trap in a guest, and finding it out takes longer than a restart. */
+function withoutStack<T>(make: () => T): T {
+  const { stackTraceLimit } = Error;
+  // Refused, not thrown, where somebody froze the constructor.
+  Reflect.set(Error, 'stackTraceLimit', 0);
+  try {
+    return make();
+  } finally {
+    Reflect.set(Error, 'stackTraceLimit', stackTraceLimit);
+  }
 }
 
 /** Turns what the addon threw into an error with its class; anything else stays as it is. */

@@ -71,7 +71,6 @@ const MAX_STREAK = 8;
 const MAX_OPEN = 16;
 
 const TICK = Promise.resolve();
-const decoder = new TextDecoder();
 
 let lastResolve: (value: unknown) => void;
 let lastReject: (reason: unknown) => void;
@@ -429,5 +428,5 @@ export function parseFailure(number: number, bytes: Uint8Array, start: number, e
 
 /** Reads JSON out of a shared buffer. */
 export function parseJson(bytes: Uint8Array, start: number, end: number): unknown {
-  return JSON.parse(decoder.decode(bytes.slice(start, end)));
+  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString());
 }

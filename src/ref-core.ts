@@ -5,6 +5,7 @@
 import { CallWaiter } from './call-waiter.js';
 import type { Codec } from './codec.js';
 import { formatDuration } from './duration.js';
+import type { ErrorCode } from './error-codes.js';
 import {
   codeOfNumber,
   createError,
@@ -30,6 +31,18 @@ export interface RefOwner {
 }
 
 const SHUT_DOWN: ExitReason = Object.freeze({ tag: 'shutdown', text: '' });
+
+/** What a failure means, where the addon says no more than its code. */
+const SAID: Partial<Record<ErrorCode, string>> = {
+  ERR_MAILBOX_FULL: 'the mailbox is full; wait for earlier messages, or give it a larger limits.mailbox',
+  ERR_NO_SUCH_ACTOR: 'there is no such actor',
+  ERR_ACTOR_STOPPED: 'the actor has stopped',
+  ERR_ACTOR_GAVE_UP: 'the actor gave up: its restart budget is spent',
+  ERR_ACTOR_CRASHED: 'the handler crashed',
+  ERR_MESSAGE_TOO_LARGE: 'the message is over limits.messageBytes',
+  ERR_GUEST_FAILURE: 'the actor answered with an error',
+  ERR_SHUTDOWN: 'the system is shut down',
+};
 
 /** One actor as its sender sees it. */
 export class RefCore implements Target {
@@ -178,24 +191,11 @@ export class RefCore implements Target {
     const operation = kind === ASK ? 'ask to' : 'send to';
     const code = codeOfNumber(number);
     const actor = failure.actor || this.path;
-    const reasons: Record<string, string> = {
-      ERR_ASK_TIMEOUT: `no reply within ${formatDuration(timeoutMs)}`,
-      ERR_MAILBOX_FULL: 'the mailbox is full; wait for earlier messages, or give it a larger limits.mailbox',
-      ERR_NO_SUCH_ACTOR: 'there is no such actor',
-      ERR_ACTOR_STOPPED: 'the actor has stopped',
-      ERR_ACTOR_GAVE_UP: 'the actor gave up: its restart budget is spent',
-      ERR_ACTOR_CRASHED: 'the handler crashed',
-      ERR_MESSAGE_TOO_LARGE: 'the message is over limits.messageBytes',
-      ERR_GUEST_FAILURE: 'the actor answered with an error',
-      ERR_SHUTDOWN: 'the system is shut down',
-    };
-    const said = failure.message || reasons[code] || code;
+    const late = code === 'ERR_ASK_TIMEOUT';
+    const said =
+      failure.message || (late ? `no reply within ${formatDuration(timeoutMs)}` : undefined) || SAID[code] || code;
     const message = `${operation} ${actor}: ${said}`;
-    return errorFromNative(
-      number,
-      { ...failure, message },
-      { actor, ...(code === 'ERR_ASK_TIMEOUT' ? { timeoutMs } : {}) },
-    );
+    return errorFromNative(number, failure, late ? { actor, timeoutMs } : { actor }, message);
   }
 
   /** A call that ends when the actor has ended. */
