@@ -47,9 +47,11 @@ pub trait Behavior: Send {
     /// Asks the processor to fetch the behavior itself, some turns before its own.
     fn prefetch(&self) {}
 
-    /// Asks the processor to fetch what the next turn will touch beyond the behavior itself, a turn
-    /// or two before it.
-    fn prefetch_deep(&self) {}
+    /// Asks the processor to fetch the next turn, as far as it is queued, and what it will touch
+    /// beyond the behavior itself, a turn or two before it.
+    fn prefetch_deep(&self, turn: &[u8]) {
+        let _ = turn;
+    }
 }
 
 /// How a turn on the caller's thread ended.

@@ -2,6 +2,7 @@
 //! here are the only place where an actor's status changes.
 
 use std::collections::VecDeque;
+use std::hint::black_box;
 use std::sync::Arc;
 
 use crate::behavior::Behavior;
@@ -15,7 +16,9 @@ use crate::status::Status;
 use crate::supervision::decide::History;
 use crate::tree::spec::{Parent, ParentKind, SupervisorId};
 
-/// One actor. What every message touches comes first; what only some actors have is boxed.
+/// One actor. What only some actors have is boxed. Three cache lines: what decides about a message,
+/// the mailbox, the rest.
+#[repr(C, align(64))]
 pub struct Cell {
     /// The address's tag; 0 while the cell is vacant.
     pub tag: u64,
@@ -33,10 +36,10 @@ pub struct Cell {
     pub faulty: bool,
     /// Its jobs are done by an environment (see [`crate::spec::External`]).
     pub external: bool,
+    /// Its last turn in the queue's order was one message, answered to its sender.
+    pub answers: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
-    /// The running turn: which slot, which number; for kill.
-    pub turn: (u32, u64),
     /// Messages of the running turn.
     pub in_hand: u32,
     /// Full targets this actor waits for (`OVF-2`).
@@ -45,20 +48,22 @@ pub struct Cell {
     pub incarnation: u32,
     /// How often the cell was used before.
     pub generation: u32,
-    /// What it has not handled yet.
-    pub mailbox: Mailbox,
     /// What it runs; with the running thread while `running`.
     pub behavior: Option<Box<dyn Behavior>>,
+    /// What never changes; `None` while the cell is vacant.
+    pub spec: Option<Arc<ActorSpec>>,
+    /// What only some actors have.
+    pub rare: Option<Box<Rare>>,
+    /// What it has not handled yet.
+    pub mailbox: Mailbox,
     /// Messages accepted.
     pub accepted: u64,
     /// Messages handled.
     pub handled: u64,
-    /// What never changes; `None` while the cell is vacant.
-    pub spec: Option<Arc<ActorSpec>>,
+    /// The running turn: which slot, which number; for kill.
+    pub turn: (u32, u64),
     /// When this life came up, in milliseconds of the system's clock.
     pub since: u64,
-    /// What only some actors have.
-    pub rare: Option<Box<Rare>>,
 }
 
 /// A requested end that waits for its moment. The first three end the actor; the others end one life
@@ -202,6 +207,7 @@ impl Cell {
             single: false,
             faulty: false,
             external: false,
+            answers: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -242,6 +248,12 @@ impl Cell {
         let generation = self.generation.wrapping_add(1);
         *self = Self::vacant();
         self.generation = generation;
+    }
+
+    /// Reads one word of each of its cache lines.
+    #[inline]
+    pub fn touch(&self) {
+        black_box((self.tag, self.mailbox.bytes(), self.accepted));
     }
 
     /// Where it is in its life.

@@ -122,6 +122,20 @@ impl Mailbox {
         self.bytes
     }
 
+    /// What the next turn begins with: what is left in front, otherwise what came meanwhile.
+    #[inline]
+    #[must_use]
+    pub fn next_bytes(&self) -> &[u8] {
+        self.front.get(self.cursor..).filter(|rest| !rest.is_empty()).unwrap_or(&self.back)
+    }
+
+    /// The byte behind which the next frame goes.
+    #[inline]
+    #[must_use]
+    pub fn last_byte(&self) -> Option<u8> {
+        self.back.last().copied()
+    }
+
     /// Appends a frame.
     #[inline]
     pub fn push(&mut self, frame: &Frame<'_>, pool: &mut BufferPool) {

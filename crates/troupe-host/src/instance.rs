@@ -17,6 +17,8 @@ use crate::trap;
 const STORE_BYTES: usize = 768;
 /// Bytes of guest memory that are fetched ahead.
 const MEMORY_BYTES: usize = 192;
+/// Bytes of the next turn that are fetched ahead.
+const TURN_BYTES: usize = 512;
 /// Bytes of a cache line.
 const LINE: usize = 64;
 /// Processor time a guest may take to go down.
@@ -168,11 +170,12 @@ impl Behavior for ComponentActor {
     }
 
     #[inline]
-    fn prefetch_deep(&self) {
+    fn prefetch_deep(&self, turn: &[u8]) {
         // The engine's own part of the store lies in front of the data.
         let data = std::ptr::from_ref(self.store.data()).cast::<u8>();
         fetch(data.wrapping_sub(STORE_BYTES), STORE_BYTES + size_of::<HostState>());
         fetch(self.memory, MEMORY_BYTES);
+        fetch(turn.as_ptr(), turn.len().min(TURN_BYTES));
     }
 
     fn stop(&mut self) {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::ahead::GROUP;
 use super::{Shard, Signal};
 use crate::ask::{AskError, AskState};
 use crate::cell::Waiter;
@@ -59,8 +60,12 @@ impl Lost {
 impl Shard {
     /// Takes records over from the inbox.
     pub fn drain(&mut self, shared: &Shared, records: &[u8], signals: &mut Vec<Signal>) {
-        let mut at = 0;
+        let (mut at, mut count) = (0, 0usize);
         while let Some(record) = record::read(records, at) {
+            if count.is_multiple_of(GROUP) {
+                self.look_at_records(records, at);
+            }
+            count += 1;
             at += record.encoded_len();
             self.take_record(shared, &record);
         }

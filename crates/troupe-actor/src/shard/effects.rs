@@ -2,6 +2,7 @@
 //! malformed result has no effect at all (`TURN-2`).
 
 use super::Shard;
+use super::ahead::GROUP;
 use super::deliver::{Incoming, Wants};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
@@ -92,7 +93,12 @@ impl Shard {
         let sender = self.address_of(local);
         let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
         let mut answered = 0;
-        for frame in Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default()) {
+        let mut frames = Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default());
+        for count in 0usize.. {
+            if count.is_multiple_of(GROUP) {
+                self.look_at_effects(frames.clone());
+            }
+            let Some(frame) = frames.next() else { break };
             match frame.kind {
                 effect::TELL => self.tell(shared, sender, incarnation, &frame),
                 effect::REPLY => answered += u32::from(self.reply(local, frame.corr, frame.payload, false)),

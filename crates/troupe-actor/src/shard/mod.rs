@@ -7,6 +7,7 @@
 //! `drain` (records → mailboxes) → `next_job` (a turn) → run → `commit` (effects → mailboxes,
 //! completions, other shards' outboxes) → `flush`.
 
+mod ahead;
 mod answers;
 mod bonds;
 mod control;
@@ -22,6 +23,7 @@ mod place;
 mod quiet;
 mod shutdown;
 mod sweep;
+mod talk;
 mod tree;
 mod turn;
 
@@ -157,6 +159,7 @@ pub struct Shard {
     sweeps: HashMap<SupervisorId, (u32, u32)>,
     /// Supervisors and pools; only the first shard's is used.
     tree: Tree,
+    talk: talk::Talk,
 }
 
 impl Shard {
@@ -189,6 +192,7 @@ impl Shard {
             inline: inline::InlineAnswer::default(),
             sweeps: HashMap::new(),
             tree: Tree::new(shards),
+            talk: talk::Talk::default(),
         }
     }
 

@@ -17,10 +17,6 @@ pub const MAX_TURN_FRAMES: u32 = 64;
 pub const MAX_TURN_BYTES: usize = 30 * 1024;
 /// Turns between two flushes of what waits for other shards and ports.
 const FLUSH_EVERY: u32 = 16;
-/// How many turns ahead of its own an actor's behavior is asked for.
-const PREFETCH_AHEAD: usize = 5;
-/// How many turns ahead what lies behind the behavior is asked for.
-const PREFETCH_DEEP_AHEAD: usize = 2;
 
 /// What a turn took out of a mailbox.
 #[derive(Clone, Copy, Default)]
@@ -83,7 +79,9 @@ impl Shard {
             }
         }
         while let Some(local) = self.run_queue.pop_front() {
-            self.prefetch();
+            if !self.talk.goes_on() {
+                self.look_at_next_turns();
+            }
             let Some(cell) = self.cells.get_mut(local as usize) else { continue };
             cell.scheduled = false;
             let external = cell.external;
@@ -95,25 +93,6 @@ impl Shard {
             }
         }
         false
-    }
-
-    /// From some ten thousand actors on, cache misses are the cost of a turn; this overlaps them
-    /// with the turns before.
-    #[inline]
-    fn prefetch(&self) {
-        if self.run_queue.len() <= PREFETCH_AHEAD {
-            return;
-        }
-        let behavior = |ahead: usize| {
-            let local = *self.run_queue.get(ahead)?;
-            self.cells.get(local as usize)?.behavior.as_deref()
-        };
-        if let Some(behavior) = behavior(PREFETCH_AHEAD) {
-            behavior.prefetch();
-        }
-        if let Some(behavior) = behavior(PREFETCH_DEEP_AHEAD) {
-            behavior.prefetch_deep();
-        }
     }
 
     /// A queued job, unless its actor was killed meanwhile.
@@ -260,7 +239,9 @@ impl Shard {
 
     fn apply_turn(&mut self, shared: &Shared, job: &mut Job, behavior: Box<dyn Behavior>, plan: &Plan) {
         let local = job.local;
+        let queued = self.run_queue.len();
         let answered = self.apply_effects(shared, local, behavior.output());
+        self.converse(shared, local, &job.input, queued);
         let consumed_end = job.input.offset_after(plan.consumed);
         let mut handled = job.messages;
         let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };

@@ -7,6 +7,7 @@ mod common;
 mod asks;
 mod awaits;
 mod bonds;
+mod conversations;
 mod ending;
 mod external;
 mod faults;
