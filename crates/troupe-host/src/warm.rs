@@ -15,7 +15,7 @@ use crate::factory::Stock;
 /// Instances waiting to be dropped; with more, whoever retires one drops it himself.
 const DEAD_MAX: usize = 4096;
 /// Instances dropped before the next refill is looked at.
-const DEAD_AT_ONCE: usize = 64;
+const DEAD_AT_ONCE: usize = 16;
 /// With so many waiting to be dropped the thread is woken before its nap is over.
 const DEAD_WAKES: usize = 256;
 /// How long the thread naps after it worked. Waking it costs whoever retires an instance more than
@@ -126,9 +126,10 @@ fn run(shared: &Shared) {
             let from = work.dead.len().saturating_sub(DEAD_AT_ONCE);
             (work.dead.split_off(from), work.low.pop_front())
         };
-        drop(dead);
+        // First what somebody may wait for: nobody waits for a drop.
         if let Some(stock) = low.and_then(|weak| weak.upgrade()) {
             stock.fill();
         }
+        drop(dead);
     }
 }
