@@ -180,6 +180,9 @@ impl World {
                 let status = if failed { troupe_actor::ask::AskError::HandlerError as u32 } else { 0 };
                 model.completed(port, slot, status, &answer);
             }
+            Inline::Crashed(_) => {
+                model.crashed(port, slot, troupe_actor::ask::AskError::Crashed);
+            }
             Inline::Pending | Inline::Settled => {}
         }
         drop(model);
