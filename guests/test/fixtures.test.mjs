@@ -289,6 +289,7 @@ fixture('start-fails-first', it => {
 fixture('start-traps', it => assertTraps(() => it.start(), /unreachable/));
 fixture('stop-ok', it => assert.equal(it.stop(), undefined));
 fixture('stop-traps', it => assertTraps(() => it.stop(), /unreachable/));
+declares('exit', /"wasi:cli\/exit@0\.2\.0"/);
 declares('start-spins', /"start".*loop \$forever/);
 declares('stop-spins', /"stop".*loop \$forever/);
 declares('start-section-spins', /\(start \$forever\)/);

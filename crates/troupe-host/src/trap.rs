@@ -31,6 +31,11 @@ pub(crate) fn crash(error: &wasmtime::Error, state: &HostState) -> Crash {
 /// Classifies what ended a start.
 pub(crate) fn start_crash(error: &wasmtime::Error, state: &HostState) -> Crash {
     let mut crash = crash(error, state);
+    if crash.tag == ReasonTag::Normal {
+        // Nobody who leaves has come up.
+        crash.tag = ReasonTag::StartFailed;
+        "the guest left during its start".clone_into(&mut crash.message);
+    }
     if crash.tag == ReasonTag::Deadline {
         crash.tag = ReasonTag::StartTimeout;
         crash.message = format!("coming up used up its {} ms of processor time", state.turn.budget() / 1_000_000);
