@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub struct TurnSlot {
     current: AtomicU64,
     kill: AtomicU64,
+    evict: AtomicU64,
     slow: AtomicU64,
 }
 
@@ -40,6 +41,12 @@ impl TurnSlot {
         self.kill.store(number, Ordering::Release);
     }
 
+    /// Asks turn `number` to make room: its thread is needed. Measured by the clock on the wall, so
+    /// whoever runs it decides whether it really used the processor that long (`ENG-3`).
+    pub fn evict(&self, number: u64) {
+        self.evict.store(number, Ordering::Release);
+    }
+
     /// Notes that turn `number` runs longer than the watchdog allows.
     pub fn mark_slow(&self, number: u64) {
         self.slow.store(number, Ordering::Relaxed);
@@ -55,6 +62,11 @@ impl TurnSlot {
     fn is_killed(&self) -> bool {
         let current = self.current();
         current != 0 && self.kill.load(Ordering::Acquire) == current
+    }
+
+    fn is_evicted(&self) -> bool {
+        let current = self.current();
+        current != 0 && self.evict.load(Ordering::Acquire) == current
     }
 }
 
@@ -72,4 +84,11 @@ pub fn install(slot: &Arc<TurnSlot>) {
 #[must_use]
 pub fn is_killed() -> bool {
     SLOT.with(|own| own.borrow().as_ref().is_some_and(|slot| slot.is_killed()))
+}
+
+/// Whether the turn that runs on the calling thread should make room, if it used the processor for
+/// long and was not only set aside by the system. For behaviors, as [`is_killed`].
+#[must_use]
+pub fn is_evicted() -> bool {
+    SLOT.with(|own| own.borrow().as_ref().is_some_and(|slot| slot.is_evicted()))
 }

@@ -2,7 +2,7 @@
 //!
 //! A shard has one driver at a time. A turn that runs longer than [`SLOW_TICKS`] loses its shard:
 //! the watchdog makes a spare thread the driver, and the straggler only commits its turn when it
-//! comes back (`ENG-8`). At the bound of spare threads the longest-running turn is killed, once it
+//! comes back (`ENG-8`). At the bound of spare threads the longest-running turn must make room, once it
 //! has run for [`LONG_TICKS`].
 
 use std::collections::VecDeque;
@@ -21,8 +21,8 @@ use crate::ticker::Ticker;
 
 /// Ticks after which a turn counts as slow.
 const SLOW_TICKS: u64 = 2;
-/// Ticks after which a turn may be killed to make room at the bound of spare threads. Ticks measure
-/// wall time, so this must be longer than a busy machine keeps a thread waiting (`ENG-3`).
+/// Ticks after which a turn is asked to make room at the bound of spare threads. Ticks measure wall
+/// time: whether it used the processor that long is looked at where it runs (`ENG-3`).
 const LONG_TICKS: u64 = 100;
 /// How long a worker looks for work before it sleeps, while traffic is light. Below some 20 µs a
 /// worker is asleep by the time the next request comes; more only burns the processor.
@@ -325,7 +325,7 @@ impl Workers {
             // Tried again at the next tick, until a thread is free or the longest turn makes room.
             let longest = spares.stragglers.front().unwrap_or(&straggler);
             if spares.now.saturating_sub(longest.began) >= LONG_TICKS {
-                longest.slot.kill(longest.number);
+                longest.slot.evict(longest.number);
             }
             return;
         }

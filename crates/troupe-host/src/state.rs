@@ -13,6 +13,9 @@ pub(crate) const FIRST_LOOK: u64 = 2;
 /// Nanoseconds of processor time after the first look that make a turn slow. A turn that was only set
 /// aside by the system has used next to none by then.
 const SLOW: u64 = 500_000;
+/// Nanoseconds of processor time after which a turn has to make room when it is asked to. The request
+/// is measured by the clock on the wall, and must not hit one that was only set aside (`ENG-3`).
+const LONG: u64 = 20_000_000;
 /// Ticks between later looks.
 const NEXT_LOOK: u64 = 1;
 
@@ -23,6 +26,8 @@ pub(crate) enum Ended {
     Deadline,
     /// It was killed.
     Killed,
+    /// Its thread was needed, and it had run longest.
+    Evicted,
 }
 
 /// The data of a store.
@@ -101,6 +106,10 @@ pub(crate) fn look(mut store: StoreContextMut<'_, HostState>) -> wasmtime::Resul
         turn.must_leave = false;
         turn.noted = None;
         return Ok(UpdateDeadline::Yield(NEXT_LOOK));
+    }
+    if used >= LONG && interrupt::is_evicted() {
+        turn.ended = Some(Ended::Evicted);
+        return Ok(UpdateDeadline::Interrupt);
     }
     if used >= turn.budget {
         turn.ended = Some(Ended::Deadline);

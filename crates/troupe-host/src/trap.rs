@@ -54,6 +54,9 @@ fn classify(error: &wasmtime::Error, trap: Option<Trap>, state: &HostState) -> (
     match (ended, trap) {
         (Some(Ended::Killed), _) => (ReasonTag::Killed, "killed while it ran".to_owned()),
         (Some(Ended::Deadline), _) => (ReasonTag::Deadline, deadline_text(state.turn.budget())),
+        (Some(Ended::Evicted), _) => {
+            (ReasonTag::Deadline, "it ran longest when no thread was left for the others".to_owned())
+        }
         (None, Some(Trap::StackOverflow)) => (ReasonTag::StackOverflow, "the guest's stack was used up".to_owned()),
         (None, Some(Trap::OutOfFuel)) => (ReasonTag::Fuel, "the guest's fuel was used up".to_owned()),
         (None, Some(Trap::AllocationTooLarge)) => (ReasonTag::Oom, "an allocation was too large".to_owned()),

@@ -104,11 +104,11 @@ fn two_shards_may_need_a_spare_at_once() {
     }
 }
 
-/// Spins until it is killed; a guest would see that at its next epoch.
+/// Spins until it is killed or has to make room; a guest would see that at its next epoch.
 fn spinner() -> Actor {
     Actor::new(|| {
         each(|_, _| {
-            while !interrupt::is_killed() {
+            while !interrupt::is_killed() && !interrupt::is_evicted() {
                 std::hint::spin_loop();
             }
             Err(Crash::new(ReasonTag::Killed, "interrupted"))

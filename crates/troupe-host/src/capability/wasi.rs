@@ -152,6 +152,9 @@ fn wait<F: Future>(turn: &mut Turn, future: F) -> wasmtime::Result<F::Output> {
         if interrupt::is_killed() {
             return Err(wasmtime::Error::new(Blocked(Ended::Killed)));
         }
+        if interrupt::is_evicted() {
+            return Err(wasmtime::Error::new(Blocked(Ended::Evicted)));
+        }
         if turn.waited_too_long(began.elapsed()) {
             return Err(wasmtime::Error::new(Blocked(Ended::Deadline)));
         }
