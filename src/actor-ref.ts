@@ -1,6 +1,8 @@
 /** References: how an actor is addressed. Cheap, frozen, comparable by `id`, valid across restarts. */
 import { inspect } from 'node:util';
+import { mismatch } from './check.js';
 import type { ExitReason } from './errors.js';
+import { type Monitor, PortMonitor } from './monitor.js';
 import type { NativeCounters, NativeStatus } from './native.js';
 import { ASK, SEND } from './port.js';
 import type { RefCore } from './ref-core.js';
@@ -43,6 +45,16 @@ export interface ActorStatus {
   readonly counters: ActorCounters;
   /** Why it ended, if it has. */
   readonly exit: ExitReason | undefined;
+}
+
+/** An actor has ended for good. */
+export interface Down {
+  /** The actor. */
+  readonly ref: ActorRef<never, unknown>;
+  /** Why; `no-such-actor` when it had ended before the monitor was set. */
+  readonly reason: ExitReason;
+  /** Its last life; 0 when it is not known. */
+  readonly incarnation: number;
 }
 
 const NO_COUNTERS: ActorCounters = Object.freeze({
@@ -157,6 +169,30 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
     return this.#core.stopped;
   }
 
+  /**
+   * Calls a function once, when the actor has ended for good: a restart is no end. By then its name is free and
+   * its requests are settled. The result takes the monitor back; it may be used with `using`.
+   */
+  monitor(callback: (down: Down) => unknown): Monitor {
+    if (typeof callback !== 'function') throw mismatch('callback', 'a function', callback);
+    return new PortMonitor(this.#core, (reason, incarnation) =>
+      callback(Object.freeze({ ref: this, reason, incarnation })),
+    );
+  }
+
+  /**
+   * Ties two actors together: when one of them ends abnormally, the life of the other ends with the reason
+   * `linked`. An orderly end changes nothing for the other. Linking twice is the same as once.
+   */
+  link(other: ActorRef<never, unknown>): void {
+    this.#core.link(this.#other(other), true);
+  }
+
+  /** Undoes {@link ActorRef.link}, whichever of the two it was called on. */
+  unlink(other: ActorRef<never, unknown>): void {
+    this.#core.link(this.#other(other), false);
+  }
+
   /** The path, as JSON. */
   toJSON(): string {
     return this.path;
@@ -171,6 +207,13 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
   /** @internal */
   [inspect.custom](): string {
     return this.toString();
+  }
+
+  #other(other: unknown): RefCore {
+    if (!isActorRef(other)) throw mismatch('other', 'an actor reference', other);
+    const core = coreOf(other);
+    if (core.owner !== this.#core.owner) throw mismatch('other', 'an actor of this system', other);
+    return core;
   }
 
   #request(kind: number, message: Message, options: RequestOptions | undefined): Promise<unknown> {

@@ -36,6 +36,7 @@ export const ERROR_CODES = [
   'ERR_NO_RESPONDERS',
   'ERR_NATIVE_UNSUPPORTED',
   'ERR_INTERNAL',
+  'ERR_CHILD',
 ] as const;
 
 /** What went wrong, as a stable string to branch on. */

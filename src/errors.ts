@@ -28,7 +28,15 @@ export interface ErrorData {
   readonly path?: string;
   /** How long was waited, in milliseconds. */
   readonly timeoutMs?: number;
+  /** Why a request about a child was refused. */
+  readonly problem?: ChildProblem;
 }
+
+/**
+ * Why a request about a child was refused (`STA-4`): it comes up or goes down just now, it runs, it is not known,
+ * the name is taken, or the supervisor goes down.
+ */
+export type ChildProblem = 'restarting' | 'running' | 'not-found' | 'already-present' | 'shutting-down';
 
 /** Copies what is there. Field by field: spreads and rests cost more than the rest of an error. */
 function copyData<T extends Writable<ErrorData>>(from: Known, to: T): T {
@@ -39,6 +47,7 @@ function copyData<T extends Writable<ErrorData>>(from: Known, to: T): T {
   if (from.payload) to.payload = from.payload;
   if (from.path != null) to.path = from.path;
   if (from.timeoutMs != null) to.timeoutMs = from.timeoutMs;
+  if (from.problem) to.problem = from.problem;
   return to;
 }
 
@@ -134,7 +143,20 @@ export class ComponentError extends TroupeError {}
 export class CapabilityError extends TroupeError {}
 
 /** A supervisor's restart budget is spent (`ERR_RESTART_INTENSITY`). */
-export class SupervisorGaveUpError extends TroupeError {}
+export class SupervisorGaveUpError extends TroupeError {
+  /** What used it up. */
+  get reason(): ExitReason | undefined {
+    return this.data.reason;
+  }
+}
+
+/** A request about a child of a supervisor was refused (`ERR_CHILD`). */
+export class ChildError extends TroupeError {
+  /** Why, to branch on. */
+  get problem(): ChildProblem | undefined {
+    return this.data.problem;
+  }
+}
 
 /** An option is wrong (`ERR_CONFIG`). */
 export class ConfigError extends TroupeError {
@@ -197,6 +219,7 @@ export const CLASS_OF_CODE = {
   ERR_NO_RESPONDERS: TroupeError,
   ERR_NATIVE_UNSUPPORTED: NativeLoadError,
   ERR_INTERNAL: TroupeError,
+  ERR_CHILD: ChildError,
 } as const satisfies Record<ErrorCode, ErrorClass>;
 
 for (const type of new Set<ErrorClass>(Object.values(CLASS_OF_CODE))) {
@@ -226,6 +249,7 @@ export interface NativeFailure {
   readonly stderr?: string | null;
   /** The bytes of the guest's own error. */
   readonly payload?: Uint8Array;
+  readonly problem?: ChildProblem | null;
 }
 
 const CRASHES: ReadonlySet<ErrorCode> = new Set(['ERR_ACTOR_CRASHED', 'ERR_START_FAILED', 'ERR_START_TIMEOUT']);

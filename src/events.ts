@@ -8,7 +8,7 @@ import type { ActorRef } from './actor-ref.js';
 import type { ReasonTag } from './error-codes.js';
 import { createError, type ExitReason } from './errors.js';
 import type { EventLog } from './logger.js';
-import { LISTEN_ALL, LISTEN_WARNINGS, type NativeAddress, type NativeEvent } from './native.js';
+import { LISTEN_ALL, LISTEN_FAILURE, LISTEN_WARNINGS, type NativeAddress, type NativeEvent } from './native.js';
 
 /** Something that happened to an actor. */
 export interface ActorEvent {
@@ -68,6 +68,14 @@ export interface HostEvent {
   readonly text: string;
 }
 
+/** Something that happened to a supervisor. */
+export interface SupervisorEvent {
+  /** Its path; `/` is the system's own. */
+  readonly path: string;
+  /** Why. */
+  readonly reason: ExitReason;
+}
+
 /** A line that a guest logged. */
 export interface LogEvent extends ActorEvent {
   /** How important it is. */
@@ -102,8 +110,14 @@ export interface TroupeEvents {
   'pool:overflow': HostEvent;
   /** A component imports what it was not granted. */
   'capability:denied': HostEvent;
+  /** A supervisor's or a pool's restart budget is spent; its own supervisor decides what follows. */
+  'supervisor:gave-up': SupervisorEvent;
+  /** The restart budget of the whole system is spent: every actor ends. The process goes on. */
+  'system:failed': SupervisorEvent;
   /** A guest logged a line. */
   log: LogEvent;
+  /** A part of the shutdown took too long; names the actors that had not finished (`SHUT-2`). */
+  'shutdown-overrun': HostEvent;
   /** The system begins to shut down. */
   'system:shutdown': HostEvent;
 }
@@ -124,6 +138,9 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   'cache:unusable': true,
   'pool:overflow': true,
   'capability:denied': true,
+  'supervisor:gave-up': true,
+  'system:failed': true,
+  'shutdown-overrun': true,
   log: true,
   'system:shutdown': true,
 };
@@ -137,6 +154,8 @@ export interface EventHubOptions {
   readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
   /** Tells the addon which events are wanted. */
   readonly listen: (mask: number) => void;
+  /** Called when the root gave up, if that is to have a consequence. */
+  readonly onFailure: (() => void) | undefined;
 }
 
 /** Hands events to the log, to listeners, and to diagnostics channels. */
@@ -185,6 +204,7 @@ export class EventHub {
   emit(event: NativeEvent): void {
     const { event: name } = event;
     this.#guarded(name, () => this.#options.log?.write(event));
+    if (name === 'system:failed') this.#options.onFailure?.();
     const listeners = this.#listeners.get(name);
     const published = this.#channels.get(name);
     if (listeners === undefined && !published?.hasSubscribers) return;
@@ -221,7 +241,8 @@ export class EventHub {
   /** Tells the addon what is wanted, if that has changed. */
   #tell(): void {
     const watched = this.#listeners.size > 0 || [...this.#channels.values()].some(each => each.hasSubscribers);
-    const mask = (watched ? LISTEN_ALL : 0) | (this.#options.log ? LISTEN_WARNINGS : 0);
+    const { log, onFailure } = this.#options;
+    const mask = (watched ? LISTEN_ALL : 0) | (log ? LISTEN_WARNINGS : 0) | (onFailure ? LISTEN_FAILURE : 0);
     if (mask === this.#mask) return;
     this.#mask = mask;
     this.#options.listen(mask);
@@ -229,10 +250,11 @@ export class EventHub {
 
   #publicForm(event: NativeEvent): object {
     const { address, path = '' } = event;
-    const { id, size, time } = event;
-    if (event.event === 'deadletter') {
+    const { event: name, id, size, time } = event;
+    if (name === 'deadletter') {
       return Object.freeze(deadLetter({ id, size, time, ...event } as Parameters<typeof deadLetter>[0]));
     }
+    if (name === 'supervisor:gave-up' || name === 'system:failed') return Object.freeze({ path, ...detailsOf(event) });
     if (!address) return Object.freeze({ text: event.text ?? '' });
     const { incarnation, uptimeMs } = event;
     const subject = { ref: this.#options.refOf(address, path), path, incarnation, uptimeMs };

@@ -12,9 +12,29 @@ export {
   type Failure,
   type Handled,
 } from './actor.js';
-export type { ActorCounters, ActorRef, ActorState, ActorStatus } from './actor-ref.js';
+export type { ActorCounters, ActorRef, ActorState, ActorStatus, Down } from './actor-ref.js';
 export type { Audit, Tally } from './audit.js';
+export type { Branch, SupervisorStats } from './branch.js';
 export type { CacheFolder } from './cache-folder.js';
+export {
+  type AutoShutdown,
+  type ChildDefaults,
+  type ChildDefinition,
+  type ChildEntry,
+  type ChildOptions,
+  type ChildRules,
+  type Children,
+  child,
+  type LocalOptions,
+  type NestedOptions,
+  type PoolBudget,
+  type PoolDefinition,
+  type PoolOptions,
+  pool,
+  type Strategy,
+  type SupervisorOptions,
+  type TopPoolOptions,
+} from './children.js';
 export { type Codec, json, text } from './codec.js';
 export type { Component } from './component.js';
 export type { Duration, Size } from './duration.js';
@@ -25,6 +45,8 @@ export {
   ActorStoppedError,
   AskTimeoutError,
   CapabilityError,
+  ChildError,
+  type ChildProblem,
   ComponentError,
   ConfigError,
   type ErrorData,
@@ -48,11 +70,13 @@ export type {
   EventName,
   HostEvent,
   LogEvent,
+  SupervisorEvent,
   TroupeEvents,
 } from './events.js';
 export type { Faults } from './faults.js';
 export type { KeepAliveMode } from './keep-alive.js';
 export type { Logger } from './logger.js';
+export type { Monitor } from './monitor.js';
 export type {
   BackoffKind,
   BackoffOptions,
@@ -64,5 +88,17 @@ export type {
   SpawnOptions,
   SystemOptions,
 } from './options.js';
+export type { Pool, PoolCount, PoolMember } from './pool.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
+export type { HandledSignal } from './signals.js';
+export type {
+  ChildCount,
+  ChildHandle,
+  ChildrenOf,
+  ChildStatus,
+  HandleOf,
+  HistoryEntry,
+  Supervisor,
+} from './supervisor.js';
 export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions } from './system.js';
+export type { SupervisorEntry, TreeEntry } from './tree-view.js';

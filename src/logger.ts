@@ -96,6 +96,12 @@ export class EventLog {
       case 'actor:stopped':
         if (isAbnormal(event)) this.#logger.warn({ actor: path, incarnation, reason }, `${path} ended: ${reason}`);
         break;
+      case 'supervisor:gave-up':
+        this.#logger.error({ supervisor: path, reason }, `${path} gave up: ${reason}`);
+        break;
+      case 'system:failed':
+        this.#logger.error({ reason }, `the system failed, every actor ends: ${reason}`);
+        break;
       case 'deadletter':
         this.#deadLetter(event);
         break;
@@ -111,6 +117,7 @@ export class EventLog {
       case 'cache:unusable':
       case 'pool:overflow':
       case 'capability:denied':
+      case 'shutdown-overrun':
         this.#logger.warn({ event: event.event }, `${event.event}: ${event.text}`);
         break;
     }

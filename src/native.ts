@@ -155,6 +155,126 @@ export interface NativeEvent {
   readonly time?: number;
 }
 
+/** A child to be: an actor, a supervisor, or a pool, by {@link NODE_ACTOR} and its like. */
+export interface NativeNode {
+  readonly kind: number;
+  readonly key: string;
+  readonly child: NativeChildRules;
+  /** What an actor, or each member of a pool, runs. */
+  readonly actor: NativeActorNode | null;
+  readonly supervisor: NativeSupervisorRules | null;
+  /** Members a pool begins with. */
+  readonly size: number;
+  /** Restarts of all members together; `null` for no limit. */
+  readonly poolMaxRestarts: number | null;
+  readonly poolWithinMs: number;
+  readonly children: readonly NativeNode[];
+}
+
+/** What a child is to its supervisor. */
+export interface NativeChildRules {
+  readonly restart: number;
+  readonly significant: boolean;
+  readonly shutdownMs: number;
+}
+
+/** What an actor in a tree runs: a component, or the definition of an environment, by its number or -1. */
+export interface NativeActorNode {
+  readonly component: number;
+  readonly definition: number;
+  readonly name: string | null;
+  readonly options: NativeSpawnOptions;
+}
+
+/** A supervisor's own rules. */
+export interface NativeSupervisorRules extends NativeBudget {
+  readonly strategy: number;
+  readonly autoShutdown: number;
+}
+
+/** How often and how soon something is restarted. */
+export interface NativeBudget {
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly backoffKind: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly backoffJitter: number;
+  readonly resetAfterMs: number;
+}
+
+/** Where something that was started is. */
+export interface NativePlace {
+  readonly key: string;
+  readonly kind: number;
+  /** Number of a supervisor or a pool. */
+  readonly id: number;
+  /** Address of an actor; addresses of the members of a pool. */
+  readonly addresses: readonly NativeAddress[];
+  readonly children: readonly NativePlace[];
+}
+
+/** A supervisor or a pool as it stands. */
+export interface NativeSupervisor {
+  readonly id: number;
+  readonly path: string;
+  readonly state: string;
+  /** -1 for a pool. */
+  readonly strategy: number;
+  readonly incarnation: number;
+  readonly uptimeMs: number;
+  readonly budgetUsed: number;
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly restarts: number;
+  readonly stale: number;
+  /** Children; of a pool only some are listed. */
+  readonly members: number;
+  readonly children: readonly NativeChild[];
+  readonly history: readonly NativeHistoryEntry[];
+}
+
+/** A child as it stands. */
+export interface NativeChild {
+  readonly key: string;
+  readonly path: string;
+  readonly kind: number;
+  /** Number of a supervisor or a pool. */
+  readonly id: number;
+  /** Where an actor is, while it has a place. */
+  readonly address: NativeAddress | null;
+  readonly state: string;
+  readonly restart: number;
+  readonly significant: boolean;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly uptimeMs: number;
+  readonly queued: number;
+}
+
+/** Something that happened to a child. */
+export interface NativeHistoryEntry {
+  readonly time: number;
+  readonly child: string;
+  readonly reason: NativeExit;
+  readonly attempt: number;
+  readonly delayMs: number | null;
+}
+
+/** A supervisor or a pool, and those below it. */
+export interface NativeTree {
+  readonly info: NativeSupervisor;
+  readonly below: readonly NativeTree[];
+}
+
+/** {@link NativeNode.kind}: an actor. */
+export const NODE_ACTOR = 0;
+/** {@link NativeNode.kind}: a supervisor. */
+export const NODE_SUPERVISOR = 1;
+/** {@link NativeNode.kind}: a pool. */
+export const NODE_POOL = 2;
+
 /** Functions of the hot path: numbers only, memory is shared. */
 export interface NativeHot {
   /** Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. */
@@ -190,6 +310,25 @@ export interface NativeSystem {
   stop(index: number, tagLo: number, tagHi: number, drain: boolean, graceMs: number, slot: number): void;
   kill(index: number, tagLo: number, tagHi: number): boolean;
   watch(index: number, tagLo: number, tagHi: number, slot: number): void;
+  /** Completes the slot once, with the life it was, when the actor ends; at once if it has. */
+  monitor(index: number, tagLo: number, tagHi: number, slot: number): void;
+  /** Takes a monitor back. */
+  demonitor(index: number, tagLo: number, tagHi: number, slot: number): void;
+  link(one: NativeAddress, other: NativeAddress): void;
+  unlink(one: NativeAddress, other: NativeAddress): void;
+  supervise(node: NativeNode, slot: number): NativePlace;
+  startPool(node: NativeNode, slot: number): NativePlace;
+  /** `null` when there is no such supervisor; the slot is completed all the same. */
+  startChild(supervisor: number, node: NativeNode, slot: number): NativePlace | null;
+  startMember(pool: number, slot: number): NativePlace;
+  /** Asks something about a child; `what` is one of {@link CHILD_STOP} and its like. */
+  childRequest(supervisor: number, what: number, key: string, slot: number): void;
+  supervisorStop(supervisor: number, slot: number): void;
+  /** Completes the slot when a supervisor or a pool has ended for good. */
+  supervisorWatch(supervisor: number, slot: number): void;
+  supervisorInfo(supervisor: number): NativeSupervisor | null;
+  /** All supervisors and pools, from the root. */
+  tree(): NativeTree;
   status(index: number, tagLo: number, tagHi: number): NativeStatus | null;
   find(nameOrPath: string): NativeFound | null;
   actors(): readonly NativeStatus[];
@@ -220,6 +359,8 @@ export interface NativeBinding {
   readonly NativeSystem: new (options: NativeSystemOptions) => NativeSystem;
   errorCodes(): string[];
   reasonTags(): string[];
+  /** What is legal about a budget and probably not meant (`INT-5`). */
+  budgetWarnings(budget: NativeBudget): string[];
   calibrate(): void;
   buildInfo(): { version: string; profile: string; target: string };
   panicForTest(): void;
@@ -244,8 +385,17 @@ export const WORK_HEAD_BYTES = 32;
 /** `Infinity` in a field of 32 bits. */
 export const FOREVER = 0xffffffff;
 
+/** {@link NativeSystem.childRequest}: stop it. */
+export const CHILD_STOP = 0;
+/** {@link NativeSystem.childRequest}: start it again. */
+export const CHILD_RESTART = 1;
+/** {@link NativeSystem.childRequest}: forget it. */
+export const CHILD_DELETE = 2;
+
 /** {@link NativeSystem.listen}: everything. */
 export const LISTEN_ALL = 1;
+/** {@link NativeSystem.listen}: that the root gave up. */
+export const LISTEN_FAILURE = 4;
 /** {@link NativeSystem.listen}: what a logger tells: restarts, actors that gave up, log lines of guests, faults of the host. */
 export const LISTEN_WARNINGS = 2;
 

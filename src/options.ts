@@ -28,6 +28,7 @@ import { isLogger, type Logger } from './logger.js';
 import { checkName } from './names.js';
 import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
 import { forever } from './request-options.js';
+import { type HandledSignal, signalsOption } from './signals.js';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
@@ -83,6 +84,10 @@ export interface SystemOptions {
   readonly deadLetters?: number | undefined;
   /** Seed of the system's random numbers; default a random one. */
   readonly seed?: number | undefined;
+  /** Signals that shut the system down, then end the process; default `false`, `true` is SIGTERM and SIGINT. */
+  readonly handleSignals?: boolean | readonly HandledSignal[] | undefined;
+  /** What happens to the process when the root gives up; default `'stay'`. */
+  readonly onRootFailure?: 'stay' | 'exit' | undefined;
 }
 
 /** When an actor is restarted: always, after a failure, or never. */
@@ -229,6 +234,8 @@ const systemShape = shape({
   trapBacktrace: flag,
   deadLetters: integer({ min: 0, max: 1_000_000 }),
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
+  handleSignals: signalsOption,
+  onRootFailure: oneOf('stay', 'exit'),
 });
 
 function isCodec(value: unknown): value is Codec<unknown, unknown> {
@@ -249,6 +256,8 @@ export interface SystemSettings {
   readonly keepAlive: KeepAliveMode;
   readonly logger: Logger | false | undefined;
   readonly limits: CheckedLimits;
+  readonly signals: readonly HandledSignal[];
+  readonly exitOnFailure: boolean;
 }
 
 /** Slots that the pools of instances have at most; more live actors are instantiated on demand. */
@@ -276,6 +285,8 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
     keepAlive: given.keepAlive ?? 'busy',
     logger: given.logger,
     limits: given.limits ?? {},
+    signals: given.handleSignals ?? [],
+    exitOnFailure: given.onRootFailure === 'exit',
   };
 }
 

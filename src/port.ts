@@ -215,6 +215,16 @@ export class Port {
     return promise;
   }
 
+  /** Gives up a wait that {@link call} began; `tell` lets the addon know, before anything else crosses. */
+  cancel(number: number, tell: () => void): void {
+    const slot = this.slots.find(number);
+    if (slot === undefined) return;
+    this.flush();
+    tell();
+    this.#leave(slot);
+    this.slots.retire(slot);
+  }
+
   /** What the addon left in the scratch buffer about a failure. */
   scratchFailure(number: number): NativeFailure {
     const length = this.scratch.words[0]!;

@@ -26,6 +26,8 @@ export interface RefOwner {
   readonly callers: Callers;
   /** Counts a message that came after the end. */
   countLate(): void;
+  /** Reports what went wrong in code that only observes. */
+  readonly fault: (error: unknown) => void;
   /** Says once that a request without a deadline may wait for ever. */
   warnOfEndlessAsk(path: string): void;
 }
@@ -153,6 +155,19 @@ export class RefCore implements Target {
     if (port.closed) return false;
     port.flush();
     return port.native.kill(this.index, this.tagLo, this.tagHi);
+  }
+
+  link(other: RefCore, together: boolean): void {
+    const { port } = this.owner;
+    if (port.closed) return;
+    port.flush();
+    if (together) port.native.link(this.address, other.address);
+    else port.native.unlink(this.address, other.address);
+  }
+
+  /** Where it is; the id is left out, which nothing here needs. */
+  get address(): NativeAddress {
+    return [this.index, this.tagLo, this.tagHi, 0, 0];
   }
 
   get stopped(): Promise<ExitReason> {

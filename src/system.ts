@@ -2,11 +2,12 @@
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { type ActorDefinition, codecOf } from './actor.js';
+import { type ActorDefinition, type AnyDefinition, codecOf } from './actor.js';
 import { ActorRef, type ActorStatus, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
 import { CallWaiter } from './call-waiter.js';
 import { mismatch } from './check.js';
+import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from './children.js';
 import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
 import { createError, rethrown, type TroupeError } from './errors.js';
@@ -23,9 +24,13 @@ import {
   shutdownDeadlineMs,
   systemSettings,
 } from './options.js';
+import type { Pool } from './pool.js';
 import { Port } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
+import { onSignals } from './signals.js';
 import { Spawner } from './spawn.js';
+import { Supervision } from './supervision.js';
+import type { Supervisor } from './supervisor.js';
 
 /** Status of an actor in a list, with its reference. */
 export interface ActorEntry extends ActorStatus {
@@ -63,6 +68,8 @@ export class ActorSystem {
   readonly #owner: RefOwner;
   readonly #spawner: Spawner;
   readonly #actors: LocalActors;
+  readonly #supervision: Supervision;
+  readonly #offSignals: () => void;
   readonly #name: string;
   #late = 0;
   #warned = false;
@@ -97,6 +104,7 @@ export class ActorSystem {
       countLate: () => {
         this.#late += 1;
       },
+      fault: error => this.#events.fault(error),
       warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
     };
     this.#events = new EventHub({
@@ -105,6 +113,7 @@ export class ActorSystem {
       listen: mask => {
         if (!this.#port.closed) system.listen(mask);
       },
+      onFailure: settings.exitOnFailure ? () => this.#exitProcess() : undefined,
     });
     this.#actors = new LocalActors({
       port: this.#port,
@@ -115,7 +124,18 @@ export class ActorSystem {
         new ActorRef(new RefCore(this.#owner, address, codecOf(definition), undefined, undefined, true)),
       log: event => this.#events.emit(event),
     });
+    this.#supervision = new Supervision({
+      owner: this.#owner,
+      context: {
+        owner: this.#owner,
+        limits: settings.limits,
+        inline,
+        register: (definition, args) => this.#actors.register(definition, args),
+      },
+      warn: (fields, message) => this.#log?.warn(fields, message),
+    });
     this.#spawner = new Spawner(this.#owner, this.#actors, settings);
+    this.#offSignals = onSignals(settings.signals, () => this.shutdown());
   }
 
   /** @internal This environment's side of the bridge. */
@@ -162,6 +182,31 @@ export class ActorSystem {
     } catch (error) {
       return Promise.reject(rethrown(error));
     }
+  }
+
+  /**
+   * Starts a supervisor with its children, one after the other; resolves when all of them have come
+   * up. If one does not, those before it are stopped again and the promise rejects with its path and reason.
+   * Every option of the whole tree is checked before anything starts.
+   */
+  async supervise<const C extends Children>(options: SupervisorOptions<C>): Promise<Supervisor<C>> {
+    this.#mustRun('supervise');
+    return this.#supervision.supervise(options);
+  }
+
+  /** Starts a pool of equal actors, each restarted by itself; resolves when all of them have come up. */
+  pool<Message, Reply>(
+    component: Component,
+    options: TopPoolOptions & { readonly codec: Codec<Message, Reply> },
+  ): Promise<Pool<Message, Reply>>;
+  pool(component: Component, options?: TopPoolOptions): Promise<Pool>;
+  pool<Message, Reply, Config>(
+    definition: ActorDefinition<Message, Reply, Config>,
+    options?: LocalOptions<TopPoolOptions, Config>,
+  ): Promise<Pool<Message, Reply>>;
+  async pool(what: Component | AnyDefinition, options?: TopPoolOptions): Promise<unknown> {
+    this.#mustRun('pool');
+    return this.#supervision.pool(what, options);
   }
 
   /** The live actor with a name or a path, or `undefined`. */
@@ -230,10 +275,11 @@ export class ActorSystem {
     return this.shutdown();
   }
 
-  /** Name and state, for people. */
+  /** Name and state, and every supervisor with its children and their states, for people. */
   toString(): string {
     const state = this.#remains ? 'shut down' : this.#ending ? 'shutting down' : 'running';
-    return `ActorSystem(${this.#name} ${state})`;
+    const title = `ActorSystem(${this.#name} ${state})`;
+    return this.#port.closed ? title : [title, ...this.#supervision.print()].join('\n');
   }
 
   /** @internal */
@@ -253,6 +299,7 @@ export class ActorSystem {
     } finally {
       clearTimeout(timer);
       this.#close();
+      this.#offSignals();
     }
   }
 
@@ -262,6 +309,12 @@ export class ActorSystem {
     this.#remains = { audit: this.#native.audit(), deadLetters: this.#native.deadLetters().map(deadLetter) };
     this.#port.close(() => shutDown('the wait'));
     this.#native.close();
+  }
+
+  /** The root gave up and the process is to end with it; what is being written is written first. */
+  #exitProcess(): void {
+    const exit = (): void => process.exit(1);
+    this.shutdown().then(exit, exit);
   }
 
   #mustRun(operation: string): void {

@@ -2,7 +2,7 @@
  * The addon's side of the protocol in JavaScript, for tests of the buffers and the promise table
  * without actors. A `handler` decides what becomes of each record.
  */
-import type { NativeAudit, NativeHot, NativeSystem } from '../../src/native.js';
+import type { NativeAudit, NativeHot, NativeNode, NativePlace, NativeSystem, NativeTree } from '../../src/native.js';
 
 const HEADER_BYTES = 40;
 
@@ -24,6 +24,8 @@ export class FakeNative implements NativeSystem {
   /** Bytes of each crossing. */
   readonly flushes: number[] = [];
   readonly aborted: number[] = [];
+  /** Trees that were started. */
+  readonly started: NativeNode[] = [];
   polls = 0;
   isBusy = false;
   /** What an inline request gives: a reply, `undefined` for "not run", or a result of the protocol. */
@@ -155,6 +157,32 @@ export class FakeNative implements NativeSystem {
     return false;
   }
   watch(): void {}
+  monitor(): void {}
+  demonitor(): void {}
+  link(): void {}
+  unlink(): void {}
+  supervise(node: NativeNode): NativePlace {
+    this.started.push(node);
+    return placeOf(node);
+  }
+  startPool(node: NativeNode): NativePlace {
+    return this.supervise(node);
+  }
+  startChild(_supervisor: number, node: NativeNode): NativePlace {
+    return this.supervise(node);
+  }
+  startMember(): NativePlace {
+    throw new Error('the fake has no pools');
+  }
+  childRequest(): void {}
+  supervisorStop(): void {}
+  supervisorWatch(): void {}
+  supervisorInfo(): null {
+    return null;
+  }
+  tree(): NativeTree {
+    throw new Error('the fake has no tree');
+  }
   status(): null {
     return null;
   }
@@ -188,6 +216,15 @@ export class FakeNative implements NativeSystem {
   whenQuiet(): void {}
   close(): void {}
 }
+
+/** A place for every node, at an address of its own. */
+function placeOf(node: NativeNode): NativePlace {
+  const { key, kind, children } = node;
+  const addresses = kind === 0 ? [[++places, 0, 0, places, 0] as const] : [];
+  return { key, kind, id: ++places, addresses, children: children.map(placeOf) };
+}
+
+let places = 0;
 
 function recordAt(words: Uint32Array, at: number, payload: Uint8Array): FakeRecord {
   const kind = words[at + 5] ?? 0;

@@ -58,7 +58,9 @@ test('the frame kinds of the kernel are those of the reference page', () => {
 
 test('every option and its default is on the options page', () => {
   const page = read('docs/reference/options.md');
-  const fields = [...read('src/options.ts').matchAll(/\/\*\* ([^\n]*) \*\/\n {2}readonly (\w+)\?:/g)];
+  const fields = ['src/options.ts', 'src/children.ts'].flatMap(path => [
+    ...read(path).matchAll(/\/\*\* ([^\n]*) \*\/\n {2}readonly (\w+)\?:/g),
+  ]);
   assert.ok(fields.length > 30);
   const missing = fields.filter(([, comment, name]) => {
     const stated = /\bdefault (`[^`]+`|[\d.,]*\d)/.exec(comment)?.[1] ?? '';

@@ -9,7 +9,7 @@ use troupe_actor::tree::spec::TreeError;
 use troupe_host::HostError;
 
 /// The codes, in the order of their numbers on the wire. 0 is "no error".
-pub const CODES: [&str; 31] = [
+pub const CODES: [&str; 32] = [
     "OK",
     "ERR_ASK_TIMEOUT",
     "ERR_ABORTED",
@@ -41,12 +41,14 @@ pub const CODES: [&str; 31] = [
     "ERR_NO_RESPONDERS",
     "ERR_NATIVE_UNSUPPORTED",
     "ERR_INTERNAL",
+    "ERR_CHILD",
 ];
 
 /// Numbers of codes that the bridge itself gives; the kernel's are [`AskError`]'s.
 pub mod number {
     pub const COMPONENT_INVALID: u32 = 12;
     pub const CAPABILITY_DENIED: u32 = 13;
+    pub const RESTART_INTENSITY: u32 = 14;
     pub const NAME_TAKEN: u32 = 15;
     pub const NAME_INVALID: u32 = 16;
     pub const SHUTDOWN: u32 = 20;
@@ -55,6 +57,7 @@ pub mod number {
     pub const START_TIMEOUT: u32 = 24;
     pub const COMPONENT_NOT_FOUND: u32 = 25;
     pub const INTERNAL: u32 = 30;
+    pub const CHILD: u32 = 31;
 }
 
 /// A code and a sentence: what becomes of every error on its way to TypeScript.
@@ -111,6 +114,8 @@ struct Report<'a> {
     backtrace: &'a [String],
     #[serde(skip_serializing_if = "str::is_empty")]
     stderr: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    problem: &'static str,
 }
 
 /// A reason, as TypeScript reads it.
@@ -140,12 +145,18 @@ pub fn crash_json(actor: Option<&str>, crash: &Crash) -> Vec<u8> {
         trap: &crash.trap,
         backtrace: &crash.backtrace,
         stderr: &crash.stderr,
+        problem: "",
     })
 }
 
 /// The number of a failed start.
 pub fn start_number(crash: &Crash) -> u32 {
-    match crash.tag {
+    number_of_start(crash.tag)
+}
+
+fn number_of_start(tag: ReasonTag) -> u32 {
+    match tag {
+        ReasonTag::Intensity => number::RESTART_INTENSITY,
         ReasonTag::Deadline | ReasonTag::StartTimeout => number::START_TIMEOUT,
         ReasonTag::Killed | ReasonTag::Normal => AskError::Stopped as u32,
         ReasonTag::Shutdown => number::SHUTDOWN,
@@ -165,14 +176,32 @@ pub fn spawn_failure(error: &SpawnError) -> (u32, Vec<u8>) {
     (number, Failure::new(number, error.to_string()).json())
 }
 
-/// The number and the payload of a tree that did not come up, or of a refused request.
+impl From<&SpawnError> for Failure {
+    fn from(error: &SpawnError) -> Self {
+        Self::new(spawn_failure(error).0, error.to_string())
+    }
+}
+
+/// The number and the payload of a tree that did not come up, or of a request that was refused.
 pub fn tree_failure(error: &TreeError) -> (u32, Vec<u8>) {
-    let TreeError::StartFailed { path, reason } = error else {
-        let number = if *error == TreeError::ShuttingDown { number::SHUTDOWN } else { number::CONFIG };
-        return (number, Failure::new(number, error.to_string()).json());
+    let message = error.to_string();
+    let problem = match error {
+        TreeError::StartFailed { path, reason } => {
+            let report = Report {
+                message: &message,
+                actor: Some(path),
+                reason: Some(Reason::from(reason)),
+                ..Report::default()
+            };
+            return (number_of_start(reason.tag), to_json(&report));
+        }
+        TreeError::Restarting => "restarting",
+        TreeError::Running => "running",
+        TreeError::NotFound => "not-found",
+        TreeError::ShuttingDown => "shutting-down",
+        _ => "",
     };
-    let crash = Crash::new(reason.tag, reason.text.clone());
-    (start_number(&crash), crash_json(Some(path), &crash))
+    (number::CHILD, to_json(&Report { message: &message, problem, ..Report::default() }))
 }
 
 #[cfg(test)]
@@ -212,6 +241,8 @@ mod tests {
             (number::START_TIMEOUT, "ERR_START_TIMEOUT"),
             (number::COMPONENT_NOT_FOUND, "ERR_COMPONENT_NOT_FOUND"),
             (number::INTERNAL, "ERR_INTERNAL"),
+            (number::RESTART_INTENSITY, "ERR_RESTART_INTENSITY"),
+            (number::CHILD, "ERR_CHILD"),
         ];
         for (number, code) in table {
             assert_eq!(CODES.get(number as usize), Some(&code));

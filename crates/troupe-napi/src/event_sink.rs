@@ -12,6 +12,9 @@ pub const ALL: u32 = 1;
 /// What a logger tells: restarts, ends by failure, log lines, faults of the host.
 pub const WARNINGS: u32 = 2;
 
+/// That the root gave up (`INT-6`).
+pub const FAILURE: u32 = 4;
+
 /// Whether an environment with this mask wants the event.
 pub fn is_wanted(event: &Event, mask: u32) -> bool {
     let warning = matches!(
@@ -19,14 +22,15 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
         Event::Crashed(..)
             | Event::Restarting { .. }
             | Event::Failed(..)
-            | Event::GaveUp { .. }
-            | Event::SystemFailed(_)
             | Event::Log { .. }
             | Event::Host { .. }
             | Event::DeadLetter(_)
             | Event::CrashUnreproduced(_)
+            | Event::GaveUp { .. }
+            | Event::SystemFailed(_)
     );
-    mask & ALL != 0 || (mask & WARNINGS != 0 && warning)
+    let failure = matches!(event, Event::SystemFailed(_));
+    mask & ALL != 0 || (mask & WARNINGS != 0 && warning) || (mask & FAILURE != 0 && failure)
 }
 
 /// The event as an object: its public name, and what it carries.

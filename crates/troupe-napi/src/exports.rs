@@ -4,6 +4,7 @@ use napi_derive::napi;
 use troupe_actor::reason::ReasonTag;
 
 use crate::error::CODES;
+use crate::supervisor::NativeBudget;
 
 #[napi(object)]
 pub struct BuildInfo {
@@ -22,6 +23,12 @@ pub fn error_codes() -> Vec<String> {
 #[napi(catch_unwind)]
 pub fn reason_tags() -> Vec<String> {
     ReasonTag::ALL.iter().map(|tag| tag.as_str().to_owned()).collect()
+}
+
+/// What is legal about a budget and probably not meant (`INT-5`).
+#[napi(catch_unwind)]
+pub fn budget_warnings(budget: NativeBudget) -> Vec<String> {
+    budget.warnings()
 }
 
 /// Does nothing: what a crossing costs.

@@ -15,5 +15,7 @@ mod loader;
 mod options;
 mod port;
 mod slab;
+mod supervisor;
 mod system;
 mod testing;
+mod tree;

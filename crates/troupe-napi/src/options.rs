@@ -83,8 +83,26 @@ impl NativeSystemOptions {
     }
 }
 
+/// A restart type by its number.
+pub const fn restart(number: u32) -> Restart {
+    match number {
+        0 => Restart::Permanent,
+        1 => Restart::Transient,
+        _ => Restart::Temporary,
+    }
+}
+
+/// A kind of backoff by its number.
+pub const fn backoff_kind(number: u32) -> BackoffKind {
+    match number {
+        0 => BackoffKind::Immediate,
+        1 => BackoffKind::Linear,
+        _ => BackoffKind::Exponential,
+    }
+}
+
 /// Whole milliseconds; what [`duration`] reads as `None` is "never".
-fn milliseconds(ms: f64) -> u64 {
+pub fn milliseconds(ms: f64) -> u64 {
     duration(ms).map_or(u64::MAX, |duration| duration.as_millis() as u64)
 }
 
@@ -99,19 +117,11 @@ impl NativeSpawnOptions {
 
     pub fn restart_spec(&self) -> RestartSpec {
         RestartSpec {
-            restart: match self.restart {
-                0 => Restart::Permanent,
-                1 => Restart::Transient,
-                _ => Restart::Temporary,
-            },
+            restart: restart(self.restart),
             max_restarts: self.max_restarts,
             within_ms: self.within_ms as u64,
             backoff: Backoff {
-                kind: match self.backoff_kind {
-                    0 => BackoffKind::Immediate,
-                    1 => BackoffKind::Linear,
-                    _ => BackoffKind::Exponential,
-                },
+                kind: backoff_kind(self.backoff_kind),
                 initial_ms: self.backoff_initial_ms as u64,
                 factor: self.backoff_factor,
                 max_ms: self.backoff_max_ms as u64,

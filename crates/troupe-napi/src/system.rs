@@ -148,6 +148,47 @@ impl Core {
         place as u32
     }
 
+    /// What actors of a component are made from.
+    pub fn component_spec(
+        &self,
+        component: u32,
+        options: &NativeSpawnOptions,
+    ) -> std::result::Result<ActorSpec, Failure> {
+        let component = self.components.read().get(component as usize).cloned();
+        let component = component.ok_or_else(|| Failure::new(number::INTERNAL, "no such component"))?;
+        let factory = self.host.factory(&component, options.limits()).map_err(|error| Failure::from(&error))?;
+        Ok(ActorSpec {
+            factory,
+            mailbox: options.mailbox_spec(),
+            restart: options.restart_spec(),
+            peers: options.peers(),
+            user: options.user.to_vec(),
+            lazy: options.start == 1,
+            inline: options.inline && self.inline,
+            faults: options.faults(),
+            start_ms: options.start_ms(),
+            external: None,
+            parent: None,
+        })
+    }
+
+    /// What actors that the environment runs are made from.
+    pub fn external_spec(&self, definition: u32, options: &NativeSpawnOptions) -> ActorSpec {
+        ActorSpec {
+            factory: Arc::new(NoFactory),
+            mailbox: options.mailbox_spec(),
+            restart: options.restart_spec(),
+            peers: options.peers(),
+            user: options.user.to_vec(),
+            lazy: options.start == 1,
+            inline: false,
+            faults: options.faults(),
+            start_ms: options.start_ms(),
+            external: Some(External { port: self.port_index, definition, handler_ms: options.handler_ms() }),
+            parent: None,
+        }
+    }
+
     /// Spawns what the scratch buffer describes: lengths of name and configuration, the name
     /// padded to eight bytes, the configuration.
     pub fn spawn(&self, scratch: &Slab, spec: u32, slot: u32) -> std::result::Result<Spawned, SpawnError> {
@@ -284,42 +325,12 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn prepare(&self, component: u32, options: NativeSpawnOptions) -> Result<u32> {
-        let core = &self.core;
-        let component = core.components.read().get(component as usize).cloned();
-        let component = component.ok_or_else(|| Failure::new(number::INTERNAL, "no such component"))?;
-        let factory = core.host.factory(&component, options.limits()).map_err(|error| Failure::from(&error))?;
-        let spec = ActorSpec {
-            factory,
-            mailbox: options.mailbox_spec(),
-            restart: options.restart_spec(),
-            peers: options.peers(),
-            user: options.user.to_vec(),
-            lazy: options.start == 1,
-            inline: options.inline && core.inline,
-            faults: options.faults(),
-            start_ms: options.start_ms(),
-            external: None,
-            parent: None,
-        };
-        Ok(core.add_spec(spec))
+        Ok(self.core.add_spec(self.core.component_spec(component, &options)?))
     }
 
     #[napi(catch_unwind)]
     pub fn prepare_external(&self, definition: u32, options: NativeSpawnOptions) -> u32 {
-        let port = self.core.port_index;
-        self.core.add_spec(ActorSpec {
-            factory: Arc::new(NoFactory),
-            mailbox: options.mailbox_spec(),
-            restart: options.restart_spec(),
-            peers: options.peers(),
-            user: options.user.to_vec(),
-            lazy: options.start == 1,
-            inline: false,
-            faults: options.faults(),
-            start_ms: options.start_ms(),
-            external: Some(External { port, definition, handler_ms: options.handler_ms() }),
-            parent: None,
-        })
+        self.core.add_spec(self.core.external_spec(definition, &options))
     }
 
     #[napi(catch_unwind)]

@@ -277,6 +277,10 @@ impl Shard {
             cell.rare_mut().exit = Some(reason);
             return self.kill_local(shared, local);
         }
+        // A life that had to be killed was no orderly end, whatever its supervisor wanted (`STOP-3`).
+        let orderly = matches!(reason.tag, ReasonTag::Normal | ReasonTag::Shutdown);
+        let last = cell.rare_mut().last_failure.clone().filter(|last| orderly && last.tag == ReasonTag::Killed);
+        let reason = last.unwrap_or(reason);
         let began = cell.status() != Status::Starting;
         self.terminate(shared, local, super::ending::LastEnd { status, reason, loss }, began);
     }

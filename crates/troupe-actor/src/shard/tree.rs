@@ -60,6 +60,11 @@ impl Shard {
         self.do_for_tree(shared);
     }
 
+    pub(crate) fn tree_watch(&mut self, shared: &Shared, id: SupervisorId, waiter: Waiter) {
+        self.tree.watch(id, waiter);
+        self.do_for_tree(shared);
+    }
+
     /// Begins the shutdown: spawned actors first, then the tree in reverse (`SHUT-1`).
     pub(crate) fn tree_shut_down(&mut self, shared: &Shared) {
         self.tree.shut_down(shared.is_draining());
@@ -93,6 +98,9 @@ impl Shard {
                 }
                 Effect::Tell(waiter, result) => {
                     self.tell_port(shared, waiter, |port, slot| port.supervised(slot, result.as_ref().copied()));
+                }
+                Effect::Ended(waiter, reason, incarnation) => {
+                    self.tell_port(shared, waiter, |port, slot| port.ended(slot, &reason, incarnation));
                 }
                 Effect::RootFailed(reason) => self.root_failed(shared, &reason),
             }

@@ -106,6 +106,12 @@ impl ActorSystem {
         self.with_tree(|shard, shared| shard.tree_stop(shared, id, waiter));
     }
 
+    /// The waiter hears why a supervisor or a pool ended for good, when every actor below it is gone; at
+    /// once if it has.
+    pub fn supervisor_watch(&self, id: SupervisorId, waiter: Waiter) {
+        self.with_tree(|shard, shared| shard.tree_watch(shared, id, waiter));
+    }
+
     /// A supervisor or a pool as it stands, with its children; `None` when it is gone.
     #[must_use]
     pub fn supervisor_info(&self, id: SupervisorId) -> Option<SupervisorInfo> {

@@ -16,6 +16,7 @@ impl Tree {
     pub(super) fn give_up(&mut self, id: SupervisorId, reason: &ExitReason) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         node.status = if reason.tag == ReasonTag::Intensity { Status::Failed } else { Status::Terminated };
+        node.end = Some(reason.clone());
         let mut below = Vec::new();
         match &mut node.body {
             Body::Pool(_) => return self.end_pool(id, reason),
@@ -38,6 +39,7 @@ impl Tree {
                 Err(node) => self.give_up(node, reason),
             }
         }
+        self.settle(id);
     }
 
     /// A supervisor or pool is up.
@@ -139,6 +141,13 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&id).filter(|node| node.open_ends == 0) else { return };
         let told = std::mem::take(&mut node.when_ended);
         let forgotten = node.forgotten;
+        let ended = matches!(node.status, Status::Terminated | Status::Failed);
+        if let Some(reason) = node.end.as_ref().filter(|_| ended) {
+            let watchers = std::mem::take(&mut node.watchers);
+            let incarnation = node.incarnation;
+            let tell = |waiter| Effect::Ended(waiter, reason.clone(), incarnation);
+            self.effects.extend(watchers.into_iter().map(tell));
+        }
         self.effects.extend(told.into_iter().map(|(waiter, result)| Effect::Tell(waiter, result)));
         if forgotten {
             self.remove(id);

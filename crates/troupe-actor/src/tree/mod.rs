@@ -43,6 +43,8 @@ pub(crate) enum Effect {
     Timer(u64, SupervisorId, u64),
     /// A waiter hears what became of its request.
     Tell(Waiter, Result<(), TreeError>),
+    /// A waiter hears why a supervisor ended, and in which life.
+    Ended(Waiter, ExitReason, u32),
     /// The root gave up (`INT-6`).
     RootFailed(ExitReason),
 }
@@ -345,6 +347,9 @@ impl Tree {
     /// Takes a supervisor and everything below it off the books.
     fn remove(&mut self, id: SupervisorId) {
         let Some(mut node) = self.nodes.remove(&id) else { return };
+        let reason = node.end.take().unwrap_or_else(|| ExitReason::plain(ReasonTag::Shutdown));
+        let watchers = std::mem::take(&mut node.watchers);
+        self.effects.extend(watchers.into_iter().map(|waiter| Effect::Ended(waiter, reason.clone(), node.incarnation)));
         if let Some(supervisor) = node.supervisor() {
             for child in supervisor.children.values() {
                 if let What::Node(below) = child.what {

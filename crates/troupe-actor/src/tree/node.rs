@@ -38,6 +38,10 @@ pub(super) struct Node {
     pub stopping: bool,
     /// Told once it is gone.
     pub stop_waiters: Vec<Waiter>,
+    /// Told why, once it is down for good; it may be started again by a request all the same.
+    pub watchers: Vec<Waiter>,
+    /// Why it is down for good.
+    pub end: Option<ExitReason>,
     /// Its parent does not list it any more.
     pub forgotten: bool,
     pub body: Body,
@@ -140,6 +144,8 @@ impl Node {
             when_ended: Vec::new(),
             stopping: false,
             stop_waiters: Vec::new(),
+            watchers: Vec::new(),
+            end: None,
             forgotten: false,
             body,
         }

@@ -112,6 +112,16 @@ impl Tree {
         self.run(shared, now);
     }
 
+    /// The waiter hears why a supervisor or pool ended for good; at once if it has.
+    pub fn watch(&mut self, id: SupervisorId, waiter: Waiter) {
+        let Some(node) = self.nodes.get_mut(&id) else {
+            self.effects.push(Effect::Ended(waiter, ExitReason::plain(ReasonTag::NoSuchActor), 0));
+            return;
+        };
+        node.watchers.push(waiter);
+        self.settle(id);
+    }
+
     pub(super) fn tell(&mut self, waiter: Option<Waiter>, result: Result<(), TreeError>) {
         self.effects.extend(waiter.map(|waiter| Effect::Tell(waiter, result)));
     }

@@ -1,0 +1,113 @@
+//! What TypeScript asks of trees: to start them, to change them, to look at them, and to hear of ends.
+
+use napi_derive::napi;
+use troupe_actor::id::Address;
+use troupe_actor::port::Port;
+use troupe_actor::spec::SpawnArgs;
+use troupe_actor::tree::spec::{SupervisorId, TreeRequest};
+
+use crate::convert::from_words;
+use crate::error::{Failure, number};
+use crate::supervisor::{self, NativeNode, NativePlace, NativeSupervisor, NativeTree};
+use crate::system::NativeSystem;
+
+type Result<T> = std::result::Result<T, napi::Error<String>>;
+
+#[napi]
+impl NativeSystem {
+    #[napi(catch_unwind)]
+    pub fn supervise(&self, node: NativeNode, slot: u32) -> Result<NativePlace> {
+        let core = &self.core;
+        let key = node.key.clone();
+        let spec = supervisor::tree_spec(core, node)?;
+        let supervised = core.system.supervise(spec, Some(core.waiter(slot))).map_err(|error| Failure::from(&error))?;
+        Ok(supervisor::supervised(key, supervised))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn start_pool(&self, node: NativeNode, slot: u32) -> Result<NativePlace> {
+        let core = &self.core;
+        let key = node.key.clone();
+        let spec = supervisor::pool_spec(core, node)?;
+        let (id, members) = core.system.pool(spec, Some(core.waiter(slot))).map_err(|error| Failure::from(&error))?;
+        Ok(supervisor::pool(key, id, &members))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn start_child(&self, supervisor: u32, node: NativeNode, slot: u32) -> Result<Option<NativePlace>> {
+        let core = &self.core;
+        let key = node.key.clone();
+        let request = TreeRequest::StartChild(supervisor::tree_node(core, node)?);
+        let member = core.system.supervisor_request(SupervisorId(supervisor), request, Some(core.waiter(slot)));
+        Ok(member.map_err(|error| Failure::from(&error))?.map(|member| supervisor::place(key, member)))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn start_member(&self, pool: u32, slot: u32) -> Result<NativePlace> {
+        let core = &self.core;
+        let spawned = core.system.pool_start(SupervisorId(pool), SpawnArgs::default(), Some(core.waiter(slot)));
+        let spawned = spawned.map_err(|error| Failure::from(&error))?;
+        if spawned.ready {
+            // It came up here and now; nobody else will say so.
+            core.port.started(slot, Ok(()));
+        }
+        Ok(supervisor::actor(String::new(), spawned.address, spawned.id))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn child_request(&self, supervisor: u32, what: u32, key: String, slot: u32) -> Result<()> {
+        let core = &self.core;
+        let request = supervisor::request(what, key);
+        let asked = core.system.supervisor_request(SupervisorId(supervisor), request, Some(core.waiter(slot)));
+        asked.map_err(|error| Failure::from(&error))?;
+        Ok(())
+    }
+
+    #[napi(catch_unwind)]
+    pub fn supervisor_stop(&self, supervisor: u32, slot: u32) {
+        self.core.system.supervisor_stop(SupervisorId(supervisor), Some(self.core.waiter(slot)));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn supervisor_watch(&self, supervisor: u32, slot: u32) {
+        self.core.system.supervisor_watch(SupervisorId(supervisor), self.core.waiter(slot));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn supervisor_info(&self, supervisor: u32) -> Option<NativeSupervisor> {
+        self.core.system.supervisor_info(SupervisorId(supervisor)).as_ref().map(NativeSupervisor::from)
+    }
+
+    #[napi(catch_unwind)]
+    pub fn tree(&self) -> Result<NativeTree> {
+        let system = &self.core.system;
+        let tree = system.tree().ok_or_else(|| Failure::new(number::SHUTDOWN, "there is no tree"))?;
+        Ok(NativeTree::from(&tree).with_user(&system.members(SupervisorId::USER)))
+    }
+
+    #[napi(catch_unwind)]
+    pub fn monitor(&self, index: u32, tag_lo: u32, tag_hi: u32, slot: u32) {
+        self.core.system.monitor(from_words(index, tag_lo, tag_hi), self.core.waiter(slot));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn demonitor(&self, index: u32, tag_lo: u32, tag_hi: u32, slot: u32) {
+        self.core.system.demonitor(from_words(index, tag_lo, tag_hi), self.core.waiter(slot));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn link(&self, one: Vec<u32>, other: Vec<u32>) {
+        self.core.system.link(address(&one), address(&other));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn unlink(&self, one: Vec<u32>, other: Vec<u32>) {
+        self.core.system.unlink(address(&one), address(&other));
+    }
+}
+
+/// An address of which more is known: only its first three words matter.
+fn address(words: &[u32]) -> Address {
+    let word = |at: usize| words.get(at).copied().unwrap_or_default();
+    from_words(word(0), word(1), word(2))
+}
