@@ -80,6 +80,7 @@ impl Shard {
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let first = cell.status() == Status::Starting;
+        let supervised = cell.is_supervised();
         cell.single = cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
         cell.since = now;
@@ -88,6 +89,9 @@ impl Shard {
         let mut waiters = Vec::new();
         if let Some(rare) = cell.rare.as_deref_mut() {
             failure = rare.last_failure.take();
+            if supervised && !first {
+                rare.history.restarts = rare.history.restarts.saturating_add(1);
+            }
             waiters = std::mem::take(&mut rare.start_waiters);
         }
         for waiter in waiters {

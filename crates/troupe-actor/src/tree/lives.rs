@@ -82,14 +82,14 @@ impl Tree {
         let uptime_ms = if node.up { now.saturating_sub(node.since) } else { 0 };
         (node.up, node.alive) = (false, false);
         node.status = Status::Restarting;
-        if reason.tag == ReasonTag::Intensity && shared.is_listened() {
+        if gave_up(&reason) && shared.is_listened() {
             shared.emit(&Event::GaveUp { path: Arc::clone(&node.parent.path), reason: reason.clone() });
         }
         if node.stopping {
             return self.gone(id, reason);
         }
         let Some((above, child)) = node.above else {
-            if reason.tag == ReasonTag::Intensity {
+            if !shared.is_closing() {
                 self.effects.push(Effect::RootFailed(reason.clone()));
             }
             return self.give_up(id, &reason);
@@ -115,12 +115,17 @@ impl Tree {
             return self.settle(id);
         };
         self.inputs.push_back((above, Input::ChildGone { child, incarnation, reason }));
-        if above == SupervisorId::ROOT {
-            // Nobody could ask for it again.
-            let request = self.new_request();
-            self.inputs.push_back((above, Input::Request { id: request, request: Request::DeleteChild(child) }));
-        }
+        self.delete_at_top(id);
         self.settle(id);
+    }
+
+    /// A top-level supervisor or pool that was stopped is not listed any more: nobody could ask for it
+    /// again, and its name is free.
+    pub(super) fn delete_at_top(&mut self, id: SupervisorId) {
+        let Some((SupervisorId::ROOT, child)) = self.nodes.get(&id).and_then(|node| node.above) else { return };
+        let request = self.new_request();
+        let input = Input::Request { id: request, request: Request::DeleteChild(child) };
+        self.inputs.push_back((SupervisorId::ROOT, input));
     }
 
     /// Counts places that are given up and not gone, here and above; the last one tells those who wait.
@@ -153,4 +158,10 @@ impl Tree {
             self.remove(id);
         }
     }
+}
+
+/// Whether a supervisor that ended with this reason gave up: its budget was spent, or a restart could
+/// not help (`INT-6`, `INT-7`).
+const fn gave_up(reason: &ExitReason) -> bool {
+    !matches!(reason.tag, ReasonTag::Normal | ReasonTag::Shutdown | ReasonTag::Killed)
 }

@@ -18,12 +18,12 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
 use self::info::HistoryEntry;
-use self::node::{Body, Child, Node, Supervisor, What};
+use self::node::{Body, Child, Node, Pending, Supervisor, What};
 use self::report::{ChildReport, PlaceOrder, Report, Sweep};
 use self::spec::{Parent, ParentKind, SupervisorId, TreeError};
 use crate::cell::Waiter;
 use crate::event::{Event, Subject};
-use crate::id::Address;
+use crate::id::{ActorId, Address};
 use crate::reason::{ExitReason, ReasonTag};
 use crate::shard::Signal;
 use crate::shared::Shared;
@@ -128,18 +128,11 @@ impl Tree {
             Report::Gone(reason) => match self.lose_place(parent, child, place) {
                 // The place is gone, whatever was begun there meanwhile.
                 Some((child, incarnation)) => Input::ChildGone { child, incarnation, reason },
-                None => return,
+                // It was given up just then, and the order finds nothing there any more.
+                None => return self.ended(parent),
             },
             Report::Ended => return self.ended(parent),
-            Report::Placed(id) => {
-                let known = self.nodes.get_mut(&parent).and_then(|node| node.child(child));
-                match known.map(|child| &mut child.what) {
-                    Some(What::Actor { place: own, .. }) => *own = Some((place, id)),
-                    // Given up before it was made.
-                    _ => self.end_place(parent, place, ExitReason::plain(ReasonTag::Shutdown)),
-                }
-                return;
-            }
+            Report::Placed(id) => return self.placed(parent, child, (place, id)),
             Report::Swept | Report::Charged(_) => return,
         };
         self.inputs.push_back((parent, input));
@@ -159,6 +152,24 @@ impl Tree {
             *place = None;
         }
         Some((number, child.incarnation))
+    }
+
+    /// A new place was made; its life may be wanted no more by now.
+    fn placed(&mut self, parent: SupervisorId, child: ChildNo, place: (Address, ActorId)) {
+        let address = place.0;
+        let Some(child) = self.nodes.get_mut(&parent).and_then(|node| node.child(child)) else {
+            // Given up before it was made.
+            return self.end_place(parent, address, ExitReason::plain(ReasonTag::Shutdown));
+        };
+        if let What::Actor { place: own, .. } = &mut child.what {
+            *own = Some(place);
+        }
+        let signal = match child.pending.take() {
+            Some(Pending::TakeDown(incarnation, grace_ms)) => Signal::TakeDown(address, incarnation, grace_ms),
+            Some(Pending::Kill) => Signal::KillLife(address),
+            None => return,
+        };
+        self.effects.push(Effect::Signal(address, signal));
     }
 
     /// Remembers the path of a child that did not come up.
@@ -256,6 +267,7 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let Some(child) = node.child(number) else { return };
         child.incarnation = incarnation;
+        child.pending = None;
         match &child.what {
             What::Actor { place: Some((address, _)), .. } => {
                 self.effects.push(Effect::Signal(*address, Signal::Begin(*address, number, incarnation)));
@@ -289,7 +301,7 @@ impl Tree {
             What::Actor { place: Some((address, _)), .. } => {
                 self.effects.push(Effect::Signal(address, Signal::TakeDown(address, incarnation, grace_ms)));
             }
-            What::Actor { place: None, .. } => {}
+            What::Actor { place: None, .. } => child.pending = Some(Pending::TakeDown(incarnation, grace_ms)),
             What::Node(below) => {
                 let reason = ExitReason::plain(ReasonTag::Shutdown);
                 self.inputs.push_back((below, Input::Stop { reason }));
@@ -309,7 +321,7 @@ impl Tree {
             What::Actor { place: Some((address, _)), .. } => {
                 self.effects.push(Effect::Signal(address, Signal::KillLife(address)));
             }
-            What::Actor { place: None, .. } => {}
+            What::Actor { place: None, .. } => child.pending = Some(Pending::Kill),
             What::Node(below) => self.inputs.push_back((below, Input::Kill)),
         }
     }

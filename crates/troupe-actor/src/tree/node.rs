@@ -80,7 +80,17 @@ pub(super) struct Child {
     pub incarnation: u32,
     /// How long its last life was up, in milliseconds.
     pub uptime_ms: u64,
+    /// What its new place is told as soon as it is made: to end the life that begins there.
+    pub pending: Option<Pending>,
     pub what: What,
+}
+
+/// An order for a place that is being made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pending {
+    /// End this life in order, within a grace in milliseconds.
+    TakeDown(u32, u64),
+    Kill,
 }
 
 pub(super) enum What {

@@ -59,6 +59,6 @@ impl Tree {
                 What::Node(id)
             }
         };
-        Child { key: plant.key, spec, incarnation: 0, uptime_ms: 0, what }
+        Child { key: plant.key, spec, incarnation: 0, uptime_ms: 0, pending: None, what }
     }
 }

@@ -31,6 +31,7 @@ impl Tree {
                 self.member_up(now, id, Address::NONE);
             }
             (Input::Start, Phase::Ending | Phase::Ended) => {
+                let was_ending = pool.phase == Phase::Ending;
                 let spec = Arc::clone(&pool.spec);
                 let order = |child| PlaceOrder {
                     parent: id,
@@ -43,6 +44,10 @@ impl Tree {
                 self.effects.extend((0..pool.size).map(|child| Effect::Make(Box::new(order(child)))));
                 pool.phase = Phase::Up;
                 node.parent.close(false);
+                if was_ending {
+                    // The order to end the former members is ahead of that to make the new ones.
+                    self.ended(id);
+                }
                 self.is_up(now, id);
             }
             (Input::Start, _) => {
@@ -92,7 +97,7 @@ impl Tree {
         what: Report,
     ) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
-        let path = Arc::clone(&node.parent.path);
+        let (path, grace_ms) = (Arc::clone(&node.parent.path), node.spec.shutdown_ms);
         let Some(pool) = node.pool() else { return };
         match what {
             Report::Up | Report::Ignored | Report::Gone(_) if pool.phase == Phase::Starting => {
@@ -102,7 +107,7 @@ impl Tree {
                 let number = pool.pending.get(&place);
                 let path = number.map_or(path.clone(), |number| Arc::from(format!("{path}/${number}")));
                 pool.failure = Some((path, reason, deterministic));
-                self.sweep(id, Phase::Failing, Sweep::TakeDown(0));
+                self.sweep(id, Phase::Failing, Sweep::TakeDown(grace_ms));
             }
             // Of a member that was made anew: it ends alone.
             Report::StartFailed(reason, _) => {
@@ -162,6 +167,9 @@ impl Tree {
     /// Gives the places of all members up.
     pub(super) fn end_pool(&mut self, id: SupervisorId, reason: &ExitReason) {
         let Some(node) = self.nodes.get_mut(&id) else { return };
+        if node.pool().is_some_and(|pool| matches!(pool.phase, Phase::Ending | Phase::Ended)) {
+            return;
+        }
         node.parent.close(true);
         let gave_up = reason.tag == ReasonTag::Intensity;
         self.count_ends(id, 1);

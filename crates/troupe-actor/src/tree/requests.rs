@@ -99,7 +99,8 @@ impl Tree {
         if matches!(node.status, Status::Terminated | Status::Failed) {
             node.when_ended.extend(waiter.map(|waiter| (waiter, Ok(()))));
             self.settle(id);
-            return;
+            self.delete_at_top(id);
+            return self.run(shared, now);
         }
         node.stop_waiters.extend(waiter);
         let reason = ExitReason::plain(ReasonTag::Normal);

@@ -24,5 +24,6 @@ mod starting;
 mod storm;
 mod tables;
 mod tree_ends;
+mod tree_storm;
 mod trees;
 mod turns;

@@ -89,6 +89,7 @@ fn messages_wait_from_the_first_address_on_and_through_a_group_restart() {
     // STA-5, MBX-2, BO-6
     let (world, log) = (World::sharded(2), Log::default());
     let (top, slot) = world.supervise_waiting(tree("top", Strategy::OneForAll, three(&log)));
+    assert_eq!(world.status(at(&top, "c")).restarts, 0);
     world.tell(at(&top, "c"), "early");
     assert_eq!(world.wait(slot), Settled::Supervised(Ok(())));
     assert_eq!(log.take(), ["+a", "+b", "+c", "c:early"]);
@@ -103,6 +104,7 @@ fn messages_wait_from_the_first_address_on_and_through_a_group_restart() {
     assert_eq!(world.status(at(&top, "b")).status.as_str(), "restarting");
     world.advance(101);
     assert_eq!(log.take(), ["+a", "+b", "b:1", "b:2", "+c"]);
+    assert_eq!(world.status(at(&top, "b")).restarts, 2);
 }
 
 #[test]
