@@ -1,13 +1,17 @@
 //! The ends of trees: requests, stops at any moment, shutdown in order (`SUP-5`, `SUP-7`, `STOP`, `SHUT`).
 
-use troupe_actor::reason::ReasonTag;
+use std::sync::Arc;
+
+use troupe_actor::interrupt::TurnSlot;
+use troupe_actor::reason::{ReasonTag, StartError};
 use troupe_actor::record::FOREVER;
+use troupe_actor::shard::{Job, Outbox};
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::supervision::spec::{ChildSpec, Restart, Strategy};
 use troupe_actor::tree::spec::{Member, TreeError, TreeNode, TreeRequest, TreeSpec};
 
 use crate::common::tree::{actor, actor_with, at, below, noting, plain, pool, tree};
-use crate::common::{Actor, Log, Settled, World, spawn_spec};
+use crate::common::{Actor, Log, Settled, World, spawn_spec, trap};
 
 const DONE: Settled = Settled::Supervised(Ok(()));
 
@@ -308,4 +312,30 @@ fn links_and_stops_meet_without_orphans() {
     world.advance(1);
     assert_eq!(log.take(), ["a:boom", "+b"], "the link ends the life of b, its supervisor restarts it");
     assert_eq!(world.status(at(&top, "b")).incarnation, 2);
+}
+
+#[test]
+fn a_place_that_ends_by_itself_while_the_tree_gives_it_up_holds_nobody_up() {
+    let world = World::new();
+    let failing = spawn_spec(
+        Actor::new(|| crate::common::puppet(&Log::default()))
+            .starts(|_, _| Err(StartError { crash: trap("never"), deterministic: false })),
+    );
+    let (tree, slot) = world.supervise_waiting(top(vec![actor("bad", failing), actor("good", plain())]));
+    // The start's failure is on its way to the tree when somebody stops the other child.
+    let (handle, shared) = (&world.system.shards()[0], world.system.shared());
+    let (threads, mut job) = (Arc::new(TurnSlot::default()), Job::default());
+    let index = shared.add_slot(&threads);
+    {
+        let mut shard = handle.state.lock();
+        handle.drain_inbox(&mut shard, shared, &mut Outbox::default());
+        shard.flush(shared);
+        handle.drain_inbox(&mut shard, shared, &mut Outbox::default());
+        assert!(shard.next_job(shared, index, 1, &mut job));
+        job.run(&threads, 1);
+        shard.commit(shared, &mut job);
+    }
+    let stopped = world.stop(at(&tree, "good"));
+    assert_eq!(world.wait(stopped), Settled::ended(ReasonTag::Normal));
+    assert!(matches!(world.wait(slot), Settled::Supervised(Err(TreeError::StartFailed { .. }))));
 }
