@@ -9,3 +9,4 @@ mod handover;
 mod quiet;
 mod races;
 mod traffic;
+mod trees;
