@@ -8,14 +8,15 @@ import { balanced, guest, rejection, TRIGGER } from './helpers/system.js';
 const EXIT_1 = Uint8Array.of(0xfe);
 
 /** Restart type, what ends the life, what becomes of the actor. */
-const EXITS: readonly [restart: RestartType, message: Uint8Array, state: ActorState, reason: ReasonTag | undefined][] = [
-  ['permanent', TRIGGER, 'ready', undefined],
-  ['transient', TRIGGER, 'terminated', 'normal'],
-  ['temporary', TRIGGER, 'terminated', 'normal'],
-  ['permanent', EXIT_1, 'ready', undefined],
-  ['transient', EXIT_1, 'ready', undefined],
-  ['temporary', EXIT_1, 'terminated', 'exit'],
-];
+const EXITS: readonly [restart: RestartType, message: Uint8Array, state: ActorState, reason: ReasonTag | undefined][] =
+  [
+    ['permanent', TRIGGER, 'ready', undefined],
+    ['transient', TRIGGER, 'terminated', 'normal'],
+    ['temporary', TRIGGER, 'terminated', 'normal'],
+    ['permanent', EXIT_1, 'ready', undefined],
+    ['transient', EXIT_1, 'ready', undefined],
+    ['temporary', EXIT_1, 'terminated', 'exit'],
+  ];
 
 for (const [restart, message, state, reason] of EXITS) {
   test(`a ${restart} guest that exits with status ${message === TRIGGER ? 0 : 1}: ${state}`, async t => {

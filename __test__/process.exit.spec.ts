@@ -1,5 +1,5 @@
 import test from 'ava';
-import { runScript } from './helpers/child.js';
+import { ENTRY, runScript } from './helpers/child.js';
 
 const SPAWN = `
 const system = await create(OPTIONS);
@@ -52,6 +52,47 @@ test("with keepAlive 'always' an idle system does, until it is shut down", async
   const ended = await runScript(`${spawning('echo', "{ keepAlive: 'always' }")}
     setTimeout(() => system.shutdown().then(() => console.log('shut down')), 200).unref();`);
   t.deepEqual([ended.code, ended.stdout], [0, 'shut down\n']);
+});
+
+const TREES = `const { actor, child } = await import(${JSON.stringify(ENTRY)});`;
+const TREE = `${TREES}
+const system = await create();
+const echo = await system.load(guest('echo'));
+const shop = await system.supervise({
+  name: 'shop',
+  strategy: 'rest-for-one',
+  children: {
+    one: child(echo),
+    two: child(actor({ handle: message => message })),
+    below: { strategy: 'one-for-all', children: { three: child(echo), four: child(echo) } },
+  },
+});
+const answer = await shop.children.below.children.four.ask(Uint8Array.of(4));
+console.log(answer[0], (await shop.children.two.ask(Uint8Array.of(2)))[0]);
+`;
+
+test('a script that spawned a tree and returns exits by itself', async t => {
+  const ended = await runScript(TREE);
+  t.deepEqual([ended.code, ended.signal, ended.stdout, ended.stderr], [0, null, '4 2\n', '']);
+});
+
+test('a script that shut its tree down exits by itself', async t => {
+  const ended = await runScript(`${TREE} await system.shutdown(); console.log(String(system));`);
+  t.deepEqual([ended.code, ended.signal, ended.stderr], [0, null, '']);
+  t.regex(ended.stdout, /^4 2\n.*shut down/);
+});
+
+test('a script whose tree gave up at the root goes on, and exits by itself', async t => {
+  const ended = await runScript(`${TREES}
+    const system = await create();
+    const bad = await system.load(guest('trap-on-ff'));
+    const top = await system.supervise({ name: 'top', maxRestarts: 0, children: { bad: child(bad) } });
+    const failed = new Promise(resolve => system.on('system:failed', resolve));
+    const hurt = setInterval(() => top.children.bad.tell(Uint8Array.of(255)), 5);
+    await failed;
+    clearInterval(hurt);
+    console.log('the process goes on');`);
+  t.deepEqual([ended.code, ended.signal, ended.stdout, ended.stderr], [0, null, 'the process goes on\n', '']);
 });
 
 test('process.exit in the middle of everything is clean', async t => {

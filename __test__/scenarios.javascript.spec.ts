@@ -2,7 +2,7 @@ import test from 'ava';
 import { type ActorContext, type ActorRef, actor, type Failure } from '../src/index.js';
 import { createTestSystem } from '../src/testing/index.js';
 import { bytes, textOf } from './helpers/bytes.js';
-import { runScenario, type SpawnScripted, scenariosFor } from './helpers/scenarios.js';
+import { type MakeScripted, runScenario, scenariosFor } from './helpers/scenarios.js';
 
 interface Life {
   /** Messages handled. */
@@ -51,9 +51,9 @@ function perform(message: Uint8Array, context: Context): Reply | Promise<Reply> 
   }
 }
 
-const spawn: SpawnScripted = (system, options, { starts, peers }) => {
+const make: MakeScripted = (_system, options, { starts, peers }) => {
   const words = starts.split(' ');
-  const scripted = actor<Life>({
+  const source = actor<Life>({
     start: (_config, { incarnation }) => {
       const word = words[incarnation - 1] || 'ok';
       if (word !== 'ok') throw new Error(`it does not start: ${word}`);
@@ -65,14 +65,13 @@ const spawn: SpawnScripted = (system, options, { starts, peers }) => {
       return reply;
     },
   });
-  const { codec: _, ...rest } = options;
-  return system.spawn(scripted, { ...rest, peers });
+  return { source, options: { ...options, peers } };
 };
 
 for (const scenario of scenariosFor('javascript')) {
   test(scenario.name, async t => {
     const system = await createTestSystem({ test: t });
-    await runScenario(scenario, system, spawn);
+    await runScenario(scenario, system, make);
     t.pass();
   });
 }

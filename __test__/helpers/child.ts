@@ -10,7 +10,8 @@ export interface Ended {
   readonly stderr: string;
 }
 
-const ENTRY = new URL('../../src/index.js', import.meta.url).href;
+/** The package's entry. */
+export const ENTRY = new URL('../../src/index.js', import.meta.url).href;
 
 /** The beginning of every script: the package, and a way to find guests. */
 export const PRELUDE = `

@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { ActorRef, SpawnOptions, TroupeError } from '../../src/index.js';
+import type { ActorRef, Component, SpawnOptions, TroupeError } from '../../src/index.js';
 import type { TestSystem } from '../../src/testing/index.js';
 import { bytes, textOf } from './bytes.js';
+import { type Made, type TreeOptions, Trees, treeOptions } from './scenario-trees.js';
 import { ROOT } from './system.js';
 
 /** What a scenario says about an actor. */
@@ -23,7 +24,8 @@ type Step = readonly [verb: string, ...arguments: unknown[]];
 export interface Scenario {
   readonly name: string;
   readonly runners?: readonly string[];
-  readonly actors: Readonly<Record<string, ActorOptions>>;
+  readonly actors?: Readonly<Record<string, ActorOptions>>;
+  readonly trees?: Readonly<Record<string, TreeOptions>>;
   readonly steps: readonly Step[];
 }
 
@@ -39,7 +41,7 @@ const read = <T>(file: string): T[] => JSON.parse(readFileSync(join(ROOT, '__tes
 
 /** The scenarios for one kind of actor. */
 export function scenariosFor(runner: 'component' | 'javascript'): Scenario[] {
-  const files = ['starting', 'messages', 'restarts', 'ending'];
+  const files = ['starting', 'messages', 'restarts', 'ending', 'trees'];
   const all = [...files.flatMap(file => read<Scenario>(`${file}.json`)), ...matrix()];
   return all.filter(({ runners }) => runners === undefined || runners.includes(runner));
 }
@@ -61,12 +63,12 @@ function matrix(): Scenario[] {
   );
 }
 
-/** Spawns the actor of the scenarios with these options. */
-export type SpawnScripted = (
+/** Makes the actor of the scenarios with these options. */
+export type MakeScripted = (
   system: TestSystem,
   options: SpawnOptions,
   script: { readonly starts: string; readonly peers: Readonly<Record<string, ActorRef>> },
-) => Promise<ActorRef>;
+) => Promise<Made> | Made;
 
 const ERRORS: Readonly<Record<string, string>> = {
   ERR_ASK_TIMEOUT: 'timeout',
@@ -80,11 +82,11 @@ const ERRORS: Readonly<Record<string, string>> = {
   ERR_NAME_TAKEN: 'name-taken',
 };
 
-const NOW = new Set(['tell', 'ask', 'send', 'stop', 'drain', 'kill', 'watch']);
+const NOW = new Set(['tell', 'ask', 'send', 'stop', 'drain', 'kill', 'watch', 'stop-tree', 'request']);
 
 /** Runs a scenario; rejects with the step that did not go as it says. */
-export async function runScenario(scenario: Scenario, system: TestSystem, spawn: SpawnScripted): Promise<void> {
-  const run = new Run(scenario, system, spawn);
+export async function runScenario(scenario: Scenario, system: TestSystem, make: MakeScripted): Promise<void> {
+  const run = new Run(scenario, system, make);
   let pending: Step[] = [];
   for (const [at, step] of scenario.steps.entries()) {
     if (NOW.has(step[0])) {
@@ -104,8 +106,11 @@ export async function runScenario(scenario: Scenario, system: TestSystem, spawn:
 class Run {
   readonly #scenario: Scenario;
   readonly #system: TestSystem;
-  readonly #spawn: SpawnScripted;
+  readonly #make: MakeScripted;
   readonly #refs = new Map<string, ActorRef>();
+  /** Registered names. */
+  readonly #names = new Map<string, string>();
+  readonly #trees = new Trees();
   /** What became of a slot; `null` while it is open. */
   readonly #slots = new Map<string, unknown>();
   readonly #order: string[] = [];
@@ -113,10 +118,10 @@ class Run {
   readonly #events: [path: string, line: string][] = [];
   #letters = 0;
 
-  constructor(scenario: Scenario, system: TestSystem, spawn: SpawnScripted) {
+  constructor(scenario: Scenario, system: TestSystem, make: MakeScripted) {
     this.#scenario = scenario;
     this.#system = system;
-    this.#spawn = spawn;
+    this.#make = make;
     system.on('log', ({ path, text }) => this.#logs.push([path, text]));
     const note = (path: string, line: string) => this.#events.push([path, line]);
     system.on('actor:started', ({ path }) => note(path, 'started'));
@@ -133,7 +138,9 @@ class Run {
     const [first, second, third, fourth] = args as [string, string, string, number | undefined];
     const ref = this.#refs.get(verb === 'tell' || verb === 'kill' ? first : second)!;
     const timeout = fourth ?? 5000;
-    if (verb === 'tell') ref.tell(bytes(second));
+    if (verb === 'stop-tree') this.#fill(first, this.#trees.of(second).stop(), () => 'done');
+    else if (verb === 'request') this.#request(first, second, third, args[3] as string);
+    else if (verb === 'tell') ref.tell(bytes(second));
     else if (verb === 'kill') ref.kill();
     else if (verb === 'ask') this.#fill(first, ref.ask(bytes(third), { timeout }), value => ({ value: textOf(value) }));
     else if (verb === 'send') this.#fill(first, ref.send(bytes(third), { timeout }), () => 'sent');
@@ -148,6 +155,7 @@ class Run {
   async step([verb, ...args]: Step): Promise<string | undefined> {
     const first = args[0] as string;
     if (verb === 'spawn') return this.#start(first, args[1] as string | undefined);
+    if (verb === 'supervise') return this.#supervise(first, args[1] as string | undefined);
     if (verb === 'advance') {
       await this.#system.clock.advance(args[0] as number);
       return undefined;
@@ -170,20 +178,56 @@ class Run {
   }
 
   async #start(actor: string, slot: string | undefined): Promise<string | undefined> {
-    const { starts = '', peers = [], mailbox, backoff, ...rest } = this.#scenario.actors[actor]!;
-    const options: SpawnOptions = {
-      ...rest,
-      backoff: { ...(typeof backoff === 'string' ? { kind: backoff } : backoff), jitter: 0 },
-      limits: mailbox === undefined ? {} : { mailbox },
-    };
-    const refs = Object.fromEntries(peers.map(peer => [peer, this.#refs.get(peer)!]));
-    const spawned = this.#spawn(this.#system, options, { starts, peers: refs });
+    const given = this.#scenario.actors![actor]!;
+    if (given.name !== undefined) this.#names.set(actor, given.name);
+    const { source, options } = await this.#made(given);
+    const spawned = this.#system.spawn(source as Component, options);
     if (slot !== undefined) this.#fill(slot, spawned, () => 'started');
     const ref = await spawned.catch((error: Error) => error);
     await this.#system.runUntilIdle();
     if (!(ref instanceof Error)) this.#refs.set(actor, ref);
     else if (slot === undefined) return `it did not come up: ${ref.message}`;
     return undefined;
+  }
+
+  /** What an actor with these options is made from. */
+  async #made({ starts = '', peers = [], mailbox, backoff, ...rest }: ActorOptions): Promise<Made> {
+    const options: SpawnOptions = {
+      ...rest,
+      backoff: { ...(typeof backoff === 'string' ? { kind: backoff } : backoff), jitter: 0 },
+      limits: mailbox === undefined ? {} : { mailbox },
+    };
+    const refs = Object.fromEntries(peers.map(peer => [peer, this.#refs.get(peer)!]));
+    return this.#make(this.#system, options, { starts, peers: refs });
+  }
+
+  async #supervise(key: string, slot: string | undefined): Promise<string | undefined> {
+    const tree = this.#scenario.trees![key]!;
+    this.#nameAll(tree);
+    const options = await treeOptions(tree, given => this.#made(given));
+    const up = this.#trees.supervise(this.#system, key, options, (name, ref) => this.#refs.set(name, ref));
+    if (slot !== undefined) this.#fill(slot, up, () => 'done');
+    const error = await up.then(
+      () => undefined,
+      (reason: Error) => reason,
+    );
+    await this.#system.runUntilIdle();
+    return error !== undefined && slot === undefined ? `it did not come up: ${error.message}` : undefined;
+  }
+
+  #nameAll({ children }: TreeOptions): void {
+    for (const [key, options] of Object.entries(children)) {
+      if ('children' in options) this.#nameAll(options as TreeOptions);
+      else if ('name' in options) this.#names.set(key, options.name as string);
+    }
+  }
+
+  #request(slot: string, verb: string, key: string, name: string): void {
+    const done = this.#trees.request(verb, key, name);
+    this.#fill(slot, done, ref => {
+      if (ref !== undefined) this.#refs.set(name, ref);
+      return 'done';
+    });
   }
 
   #fill<T>(slot: string, promise: Promise<T>, read: (value: T) => unknown): void {
@@ -194,9 +238,9 @@ class Run {
     };
     promise.then(
       value => settle(read(value)),
-      (error: TroupeError & { payload?: Uint8Array }) =>
+      (error: TroupeError & { payload?: Uint8Array; problem?: string }) =>
         settle({
-          error: ERRORS[error.code] ?? error.code,
+          error: error.problem ?? ERRORS[error.code] ?? error.code,
           ...(error.payload && { text: textOf(error.payload) }),
         }),
     );
@@ -229,7 +273,14 @@ class Run {
       case 'letters':
         return this.#newLetters();
       case 'named':
-        return this.#system.find(this.#scenario.actors[first]!.name!) !== undefined;
+        return this.#system.find(this.#names.get(first)!) !== undefined;
+      case 'children':
+        return this.#trees
+          .of(first)
+          .list()
+          .map(({ key, state }) => [key, state]);
+      case 'sequence':
+        return this.#events.splice(0).map(([path, line]) => `${path.slice(path.lastIndexOf('/') + 1)} ${line}`);
       default:
         throw new Error(`there is no step ${verb}`);
     }
