@@ -1,6 +1,6 @@
 /** What goes wrong at the worst moment, over real components and actors in JavaScript. */
 import test from 'ava';
-import { type ActorRef, type ActorState, actor, type ReasonTag, type RestartType } from '../src/index.js';
+import { type ActorRef, type ActorState, actor, child, type ReasonTag, type RestartType } from '../src/index.js';
 import { createTestSystem, fakeGuest } from '../src/testing/index.js';
 import { bytes, textOf } from './helpers/bytes.js';
 import { balanced, guest, rejection, TRIGGER } from './helpers/system.js';
@@ -147,6 +147,58 @@ test('a crash while another actor starts touches neither the start nor the neigh
   t.is(crashing.status().counters.failedInHandler, 2);
   t.is(crashing.status().state, 'ready');
   for (const ref of [one, two] as ActorRef[]) t.is(textOf(await ref.ask(bytes('x'))), 'x');
+  await balanced(t, system);
+});
+
+test('a child that crashes while a later one starts comes up again, and so does the tree', async t => {
+  const system = await createTestSystem({ test: t });
+  const component = await system.load(guest('trap-on-ff'));
+  let finish = (): void => {};
+  const slow = fakeGuest({
+    start: () =>
+      new Promise<undefined>(resolve => {
+        finish = () => resolve(undefined);
+      }),
+  });
+  const up = system.supervise({
+    name: 'top',
+    children: { first: child(component, { name: 'first' }), slow: child(slow) },
+  });
+  await system.runUntilIdle();
+  const first = system.find('first')!;
+  first.tell(TRIGGER);
+  await system.runUntilIdle();
+  finish();
+  const top = await up;
+  await system.clock.advance('1s');
+  t.deepEqual(
+    top.list().map(({ key, state }) => [key, state]),
+    [
+      ['first', 'ready'],
+      ['slow', 'ready'],
+    ],
+  );
+  t.is(first.status().incarnation, 2);
+  await top.stop();
+  t.deepEqual(system.actors(), []);
+});
+
+test('a root that gives up ends every actor, and the process goes on', async t => {
+  const system = await createTestSystem({ test: t });
+  const component = await system.load(guest('trap-on-ff'));
+  const bystander = await system.spawn(component);
+  const top = await system.supervise({ name: 'top', maxRestarts: 0, children: { bad: child(component) } });
+  const failed: unknown[] = [];
+  system.on('system:failed', event => failed.push(event));
+  for (let count = 0; count < 6; count += 1) {
+    t.is(failed.length, 0);
+    top.children.bad.tell(TRIGGER);
+    await system.clock.advance('1s');
+  }
+  t.is(failed.length, 1);
+  t.is((await top.stopped).tag, 'intensity');
+  t.regex(bystander.status().state, /^(terminated|failed)$/);
+  t.deepEqual(system.actors(), []);
   await balanced(t, system);
 });
 
