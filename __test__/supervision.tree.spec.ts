@@ -318,7 +318,7 @@ test('a pool restarts each member by itself, grows, and stops as a whole', async
   const trap = await load('trap-on-ff');
   const workers = await system.pool(trap, { name: 'workers', size: 3, codec: text() });
   t.is(workers.children.length, 3);
-  t.deepEqual(workers.count(), { members: 3, ready: 3 });
+  t.deepEqual(workers.count(), { specs: 3, active: 3, actors: 3, supervisors: 0 });
   const [first] = workers.children;
   t.regex(first?.path ?? '', /^\/workers\/\$/);
   const more = await workers.startChild();
@@ -330,7 +330,7 @@ test('a pool restarts each member by itself, grows, and stops as a whole', async
   await workers.stop();
   t.is((await first!.stopped).tag, 'shutdown');
   t.is((await workers.stopped).tag, 'shutdown');
-  t.deepEqual(workers.count(), { members: 0, ready: 0 });
+  t.deepEqual(workers.count(), { specs: 0, active: 0, actors: 0, supervisors: 0 });
   t.is((await rejection(workers.startChild())).name, 'TroupeError');
 });
 

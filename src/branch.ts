@@ -37,6 +37,18 @@ export interface SupervisorStats {
   readonly stale: number;
 }
 
+/** How many children a supervisor or a pool has. */
+export interface ChildCount {
+  /** All that are listed, running or not. */
+  readonly specs: number;
+  /** Those that are ready. */
+  readonly active: number;
+  /** Actors among those listed. */
+  readonly actors: number;
+  /** Supervisors and pools among those listed. */
+  readonly supervisors: number;
+}
+
 const SHUT_DOWN: ExitReason = Object.freeze({ tag: 'shutdown', text: '' });
 const STRATEGIES: readonly Strategy[] = ['one-for-one', 'one-for-all', 'rest-for-one'];
 

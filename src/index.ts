@@ -14,7 +14,7 @@ export {
 } from './actor.js';
 export type { ActorCounters, ActorRef, ActorState, ActorStatus, Down } from './actor-ref.js';
 export type { Audit, Tally } from './audit.js';
-export type { Branch, SupervisorStats } from './branch.js';
+export type { Branch, ChildCount, SupervisorStats } from './branch.js';
 export type { CacheFolder } from './cache-folder.js';
 export {
   type AutoShutdown,
@@ -88,11 +88,10 @@ export type {
   SpawnOptions,
   SystemOptions,
 } from './options.js';
-export type { Pool, PoolCount, PoolMember } from './pool.js';
+export type { Pool, PoolMember } from './pool.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
 export type { HandledSignal } from './signals.js';
 export type {
-  ChildCount,
   ChildHandle,
   ChildrenOf,
   ChildStatus,

@@ -210,8 +210,8 @@ export interface NativePlace {
   readonly kind: number;
   /** Number of a supervisor or a pool. */
   readonly id: number;
-  /** Address of an actor; addresses of the members of a pool. */
-  readonly addresses: readonly NativeAddress[];
+  /** Address of an actor. */
+  readonly address: NativeAddress | null;
   readonly children: readonly NativePlace[];
 }
 
@@ -231,6 +231,7 @@ export interface NativeSupervisor {
   readonly stale: number;
   /** Children; of a pool only some are listed. */
   readonly members: number;
+  readonly ready: number;
   readonly children: readonly NativeChild[];
   readonly history: readonly NativeHistoryEntry[];
 }
@@ -327,6 +328,8 @@ export interface NativeSystem {
   /** Completes the slot when a supervisor or a pool has ended for good. */
   supervisorWatch(supervisor: number, slot: number): void;
   supervisorInfo(supervisor: number): NativeSupervisor | null;
+  /** Those that have not ended. */
+  poolMembers(pool: number): readonly NativeChild[];
   /** All supervisors and pools, from the root. */
   tree(): NativeTree;
   status(index: number, tagLo: number, tagHi: number): NativeStatus | null;

@@ -1,21 +1,13 @@
 /** Pools: equal actors with a budget each, and one name. */
 import { inspect } from 'node:util';
 import { ActorRef, type ActorStatus } from './actor-ref.js';
-import { Branch, type TreeHost } from './branch.js';
+import { Branch, type ChildCount, type TreeHost } from './branch.js';
 import { mismatch } from './check.js';
 import { createError, type ExitReason } from './errors.js';
-import type { NativeAddress, NativePlace } from './native.js';
+import type { NativeAddress } from './native.js';
 import { RefCore } from './ref-core.js';
 import type { StopOptions } from './request-options.js';
 import type { PoolLayout } from './tree-plan.js';
-
-/** How many members a pool has. */
-export interface PoolCount {
-  /** Members that have not ended. */
-  readonly members: number;
-  /** Members that are ready. */
-  readonly ready: number;
-}
 
 /** A member of a pool, and what it is doing. */
 export interface PoolMember<in Message = Uint8Array, out Reply = Uint8Array> extends ActorStatus {
@@ -26,18 +18,28 @@ export interface PoolMember<in Message = Uint8Array, out Reply = Uint8Array> ext
 /** Equal actors, each restarted by itself. Made by `system.pool`, or below a supervisor. */
 export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branch {
   readonly #layout: PoolLayout;
-  readonly #members = new Set<ActorRef<Message, Reply>>();
+  /** References that were given out, by their addresses. */
+  #refs = new Map<string, ActorRef<Message, Reply>>();
 
   /** @internal */
-  constructor(host: TreeHost, layout: PoolLayout, place: Pick<NativePlace, 'id' | 'addresses'>, path: string) {
-    super(host, place.id, path);
+  constructor(host: TreeHost, layout: PoolLayout, number: number, path: string) {
+    super(host, number, path);
     this.#layout = layout;
-    for (const address of place.addresses) this.#add(address);
   }
 
-  /** The members that have not ended, oldest first. */
+  /** The members that have not ended. Asked for anew each time: keep it where it is used often. */
   get children(): readonly ActorRef<Message, Reply>[] {
-    return [...this.#members];
+    const { port } = this.host.owner;
+    if (port.closed) return [];
+    const before = this.#refs;
+    const refs = new Map<string, ActorRef<Message, Reply>>();
+    for (const { address } of port.native.poolMembers(this.number)) {
+      if (address === null) continue;
+      const key = keyOf(address);
+      refs.set(key, before.get(key) ?? this.#ref(address));
+    }
+    this.#refs = refs;
+    return [...refs.values()];
   }
 
   /** Starts one more member; resolves when it has come up. */
@@ -46,9 +48,11 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
     if (port.closed) throw gone(this.path);
     const call = this.call('startChild', slot => port.native.startMember(this.number, slot));
     await call.done;
-    const [address] = call.at?.addresses ?? [];
-    if (address === undefined) throw gone(this.path);
-    return this.#add(address);
+    const address = call.at?.address;
+    if (!address) throw gone(this.path);
+    const ref = this.#ref(address);
+    this.#refs.set(keyOf(address), ref);
+    return ref;
   }
 
   /** Stops a member, which leaves the pool. Resolves when it has ended. */
@@ -65,15 +69,16 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
   }
 
   /** How many members there are, and how many are ready. */
-  count(): PoolCount {
-    const states = this.list().map(({ state }) => state);
-    return { members: states.length, ready: states.filter(state => state === 'ready').length };
+  count(): ChildCount {
+    const info = this.info();
+    const specs = info?.members ?? 0;
+    return { specs, active: info?.ready ?? 0, actors: specs, supervisors: 0 };
   }
 
   /** Path, state and members, for people. */
   override toString(): string {
-    const { members, ready } = this.count();
-    return `Pool(${this.path} ${this.state}, ${ready} of ${members} ready)`;
+    const { specs, active } = this.count();
+    return `Pool(${this.path} ${this.state}, ${active} of ${specs} ready)`;
   }
 
   /** @internal */
@@ -81,14 +86,14 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
     return this.toString();
   }
 
-  #add(address: NativeAddress): ActorRef<Message, Reply> {
-    const core = new RefCore(this.host.owner, address, this.#layout.codec, undefined, undefined, this.#layout.local);
-    const ref = new ActorRef<Message, Reply>(core);
-    this.#members.add(ref);
-    const leave = (): void => void this.#members.delete(ref);
-    ref.stopped.then(leave, leave);
-    return ref;
+  #ref(address: NativeAddress): ActorRef<Message, Reply> {
+    const { codec, local } = this.#layout;
+    return new ActorRef(new RefCore(this.host.owner, address, codec, undefined, undefined, local));
   }
+}
+
+function keyOf([index, tagLo, tagHi]: NativeAddress): string {
+  return `${index}.${tagLo}.${tagHi}`;
 }
 
 function gone(path: string) {

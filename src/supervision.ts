@@ -54,7 +54,7 @@ export class Supervision {
     const planner = new Planner(this.#options.context);
     const { node, layout } = planner.pool(component, options, this.#nextName('pool'));
     const start = (slot: number): NativePlace => this.#native.startPool(node, slot);
-    return this.#start(planner, node, start, (place, path) => new Pool(this.#host, layout, place, path));
+    return this.#start(planner, node, start, (place, path) => new Pool(this.#host, layout, place.id, path));
   }
 
   /** All trees, as lines for people. */

@@ -1,7 +1,7 @@
 /** Supervisors: who starts, watches, restarts and stops the actors below them. */
 import { inspect } from 'node:util';
 import { ActorRef, type ActorState } from './actor-ref.js';
-import { Branch, type TreeHost } from './branch.js';
+import { Branch, type ChildCount, type TreeHost } from './branch.js';
 import { mismatch } from './check.js';
 import type { AutoShutdown, ChildDefinition, Children, NestedOptions, PoolDefinition } from './children.js';
 import { createError, type ExitReason } from './errors.js';
@@ -58,18 +58,6 @@ export interface ChildStatus {
   readonly uptimeMs: number;
   /** Messages in its mailbox. */
   readonly queued: number;
-}
-
-/** How many children a supervisor has. */
-export interface ChildCount {
-  /** All that are listed, running or not. */
-  readonly specs: number;
-  /** Those that are ready. */
-  readonly active: number;
-  /** Actors among those listed. */
-  readonly actors: number;
-  /** Supervisors and pools among those listed. */
-  readonly supervisors: number;
 }
 
 /** A restart or an end of a child. */
@@ -260,10 +248,9 @@ export function handleOf(
   path: string,
 ): ChildHandle | undefined {
   if (layout.kind === 'supervisor') return new Supervisor(host, layout, place, path);
-  const addresses = 'addresses' in place ? place.addresses : place.address === null ? [] : [place.address];
-  if (layout.kind === 'pool') return new Pool(host, layout, { id: place.id, addresses }, path);
-  const [address] = addresses;
-  if (address === undefined) return undefined;
+  if (layout.kind === 'pool') return new Pool(host, layout, place.id, path);
+  const { address } = place;
+  if (address === null) return undefined;
   return new ActorRef(new RefCore(host.owner, address, layout.codec, layout.name, path, layout.local));
 }
 

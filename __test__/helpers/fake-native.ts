@@ -180,6 +180,9 @@ export class FakeNative implements NativeSystem {
   supervisorInfo(): null {
     return null;
   }
+  poolMembers(): [] {
+    return [];
+  }
   tree(): NativeTree {
     throw new Error('the fake has no tree');
   }
@@ -220,8 +223,8 @@ export class FakeNative implements NativeSystem {
 /** A place for every node, at an address of its own. */
 function placeOf(node: NativeNode): NativePlace {
   const { key, kind, children } = node;
-  const addresses = kind === 0 ? [[++places, 0, 0, places, 0] as const] : [];
-  return { key, kind, id: ++places, addresses, children: children.map(placeOf) };
+  const address = kind === 0 ? ([++places, 0, 0, places, 0] as const) : null;
+  return { key, kind, id: ++places, address, children: children.map(placeOf) };
 }
 
 let places = 0;

@@ -6,6 +6,7 @@ use napi::bindgen_prelude::{Either, Null};
 use napi_derive::napi;
 use troupe_actor::id::{ActorId, Address};
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::{AutoShutdown, Backoff, ChildSpec, Restart, Strategy, SupervisorSpec};
 use troupe_actor::supervision::{check, warnings};
 use troupe_actor::tree::info::{ChildInfo, ChildKind, HistoryEntry, SupervisorInfo, TreeView};
@@ -87,7 +88,7 @@ pub struct NativePlace {
     pub key: String,
     pub kind: u32,
     pub id: u32,
-    pub addresses: Vec<Vec<u32>>,
+    pub address: Either<Vec<u32>, Null>,
     pub children: Vec<NativePlace>,
 }
 
@@ -130,6 +131,7 @@ pub struct NativeSupervisor {
     pub restarts: f64,
     pub stale: f64,
     pub members: u32,
+    pub ready: u32,
     pub children: Vec<NativeChild>,
     pub history: Vec<NativeHistoryEntry>,
 }
@@ -266,18 +268,17 @@ pub const fn request(what: u32, key: String) -> TreeRequest {
 /// Where a supervisor and its children are.
 pub fn supervised(key: String, supervised: Supervised) -> NativePlace {
     let children = supervised.children.into_iter().map(|(key, member)| place(key, member)).collect();
-    NativePlace { key, kind: kind::SUPERVISOR, id: supervised.id.0, addresses: Vec::new(), children }
+    NativePlace { key, kind: kind::SUPERVISOR, id: supervised.id.0, address: Either::B(Null), children }
 }
 
-/// Where a pool and its members are.
-pub fn pool(key: String, id: SupervisorId, members: &[(Address, ActorId)]) -> NativePlace {
-    let addresses = members.iter().map(|member| address(*member)).collect();
-    NativePlace { key, kind: kind::POOL, id: id.0, addresses, children: Vec::new() }
+/// Where a pool is; its members are told when somebody asks for them.
+pub const fn pool(key: String, id: SupervisorId) -> NativePlace {
+    NativePlace { key, kind: kind::POOL, id: id.0, address: Either::B(Null), children: Vec::new() }
 }
 
 /// Where an actor is.
 pub fn actor(key: String, at: Address, id: ActorId) -> NativePlace {
-    NativePlace { key, kind: kind::ACTOR, id: 0, addresses: vec![address((at, id))], children: Vec::new() }
+    NativePlace { key, kind: kind::ACTOR, id: 0, address: Either::A(address((at, id))), children: Vec::new() }
 }
 
 /// Where a child is.
@@ -285,7 +286,7 @@ pub fn place(key: String, member: Member) -> NativePlace {
     match member {
         Member::Actor(at, id) => actor(key, at, id),
         Member::Supervisor(below) => supervised(key, below),
-        Member::Pool(id, members) => pool(key, id, &members),
+        Member::Pool(id, _) => pool(key, id),
     }
 }
 
@@ -333,6 +334,10 @@ impl From<&ChildInfo> for NativeChild {
     }
 }
 
+fn ready(children: &[ChildInfo]) -> u32 {
+    children.iter().filter(|child| child.status == Status::Ready).count() as u32
+}
+
 impl From<&SupervisorInfo> for NativeSupervisor {
     fn from(info: &SupervisorInfo) -> Self {
         let shown = if info.strategy.is_none() { MAX_MEMBERS } else { usize::MAX };
@@ -354,6 +359,7 @@ impl From<&SupervisorInfo> for NativeSupervisor {
             restarts: info.restarts as f64,
             stale: info.stale as f64,
             members: info.children.len() as u32,
+            ready: ready(&info.children),
             children: info.children.iter().take(shown).map(NativeChild::from).collect(),
             history: info.history.iter().map(NativeHistoryEntry::from).collect(),
         }
@@ -378,6 +384,7 @@ impl NativeTree {
             restarts: 0.0,
             stale: 0.0,
             members: members.len() as u32,
+            ready: ready(members),
             children: members.iter().take(MAX_MEMBERS).map(NativeChild::from).collect(),
             history: Vec::new(),
         };

@@ -8,7 +8,7 @@ use troupe_actor::tree::spec::{SupervisorId, TreeRequest};
 
 use crate::convert::from_words;
 use crate::error::{Failure, number};
-use crate::supervisor::{self, NativeNode, NativePlace, NativeSupervisor, NativeTree};
+use crate::supervisor::{self, NativeChild, NativeNode, NativePlace, NativeSupervisor, NativeTree};
 use crate::system::NativeSystem;
 
 type Result<T> = std::result::Result<T, napi::Error<String>>;
@@ -29,8 +29,8 @@ impl NativeSystem {
         let core = &self.core;
         let key = node.key.clone();
         let spec = supervisor::pool_spec(core, node)?;
-        let (id, members) = core.system.pool(spec, Some(core.waiter(slot))).map_err(|error| Failure::from(&error))?;
-        Ok(supervisor::pool(key, id, &members))
+        let (id, _) = core.system.pool(spec, Some(core.waiter(slot))).map_err(|error| Failure::from(&error))?;
+        Ok(supervisor::pool(key, id))
     }
 
     #[napi(catch_unwind)]
@@ -76,6 +76,11 @@ impl NativeSystem {
     #[napi(catch_unwind)]
     pub fn supervisor_info(&self, supervisor: u32) -> Option<NativeSupervisor> {
         self.core.system.supervisor_info(SupervisorId(supervisor)).as_ref().map(NativeSupervisor::from)
+    }
+
+    #[napi(catch_unwind)]
+    pub fn pool_members(&self, pool: u32) -> Vec<NativeChild> {
+        self.core.system.members(SupervisorId(pool)).iter().map(NativeChild::from).collect()
     }
 
     #[napi(catch_unwind)]
