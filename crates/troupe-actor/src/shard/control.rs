@@ -39,6 +39,8 @@ pub struct ActorStatus {
     pub queued: u32,
     /// Messages in its hands.
     pub in_hand: u32,
+    /// A job of it is queued or under way: a start, a turn, a going down.
+    pub busy: bool,
     /// How long this life has lasted, in milliseconds.
     pub uptime_ms: u64,
     /// Sums since it was spawned.
@@ -283,6 +285,7 @@ impl Shard {
             restarts: rare.map_or(0, |rare| rare.history.restarts),
             queued: cell.mailbox.len().saturating_sub(answers),
             in_hand: cell.in_hand,
+            busy: cell.running,
             uptime_ms: self.now.saturating_sub(cell.since),
             counters: cell.counters(),
             exit: None,
@@ -350,6 +353,7 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
         restarts: 0,
         queued: 0,
         in_hand: 0,
+        busy: false,
         uptime_ms: 0,
         counters: Counters::default(),
         exit: Some(ended.reason.clone()),

@@ -135,8 +135,12 @@ impl Shard {
         if !first {
             self.emit_crash(shared, local, &error.crash);
         }
-        if matches!(ending, Some(Ending::TakeDown | Ending::KillLife)) {
-            return self.life_over(local, reason, Charge::Normal);
+        match ending {
+            Some(Ending::KillLife) => {
+                return self.life_over(local, ExitReason::plain(ReasonTag::Killed), Charge::Normal);
+            }
+            Some(Ending::TakeDown) => return self.life_over(local, reason, Charge::Normal),
+            _ => {}
         }
         if !expected {
             let end = End { tag: reason.tag, uptime_ms: 0, deterministic: error.deterministic, replay: false };

@@ -262,7 +262,9 @@ impl Shard {
         cell.behavior = Some(behavior);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && !cell.is_closed() {
-            cell.ending = Some(Ending::Stop);
+            // A life that is killed because its grace is over is not given another one to go down in.
+            let killed = cell.ending == Some(Ending::KillLife);
+            cell.ending = Some(if killed { Ending::Kill } else { Ending::Stop });
             self.limit_own_stop(local);
         }
         if let Some(tags) = &plan.awaits {

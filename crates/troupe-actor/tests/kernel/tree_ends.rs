@@ -339,3 +339,27 @@ fn a_place_that_ends_by_itself_while_the_tree_gives_it_up_holds_nobody_up() {
     assert_eq!(world.wait(stopped), Settled::ended(ReasonTag::Normal));
     assert!(matches!(world.wait(slot), Settled::Supervised(Err(TreeError::StartFailed { .. }))));
 }
+
+#[test]
+fn a_life_whose_grace_is_over_gets_no_other_one_by_stopping_itself() {
+    // STOP-3
+    let (world, log) = (World::new(), Log::default());
+    let tree = world.supervise(top(vec![with_grace("a", noting(&log, "a"), 10)]));
+    let child = at(&tree, "a");
+    let ended = world.watch(child);
+    world.tell(child, "stop");
+    let (handle, shared) = (&world.system.shards()[0], world.system.shared());
+    let (threads, mut job) = (Arc::new(TurnSlot::default()), Job::default());
+    let index = shared.add_slot(&threads);
+    {
+        let mut shard = handle.state.lock();
+        handle.drain_inbox(&mut shard, shared, &mut Outbox::default());
+        assert!(shard.next_job(shared, index, 1, &mut job));
+    }
+    world.request(tree.id, TreeRequest::StopChild("a".to_owned()));
+    world.advance(20);
+    job.run(&threads, 1);
+    handle.state.lock().commit(shared, &mut job);
+    assert_eq!(world.wait(ended), Settled::ended(ReasonTag::Killed));
+    assert_eq!(log.take(), ["+a", "a:stop"]);
+}
