@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use troupe_actor::behavior::{Behavior, BehaviorFactory, InlineTurn, SuspendedTurn};
+use troupe_actor::frame::{Frames, kind};
 use troupe_actor::interrupt;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
 
@@ -12,6 +13,9 @@ use crate::script::End;
 
 /// The text of panics that are part of a run.
 pub const PANIC: &str = "a panic of the simulation";
+
+/// The number of an actor that its life learns when it starts.
+pub const UNBOUND: usize = usize::MAX;
 
 /// Makes the lives of one actor.
 pub struct Factory {
@@ -29,7 +33,7 @@ pub struct Factory {
 
 impl BehaviorFactory for Factory {
     fn create(&self) -> Result<Box<dyn Behavior>, StartError> {
-        let life = self.model.lock().created(self.key);
+        let life = if self.key == UNBOUND { 0 } else { self.model.lock().created(self.key) };
         Ok(Box::new(Life {
             model: Arc::clone(&self.model),
             key: self.key,
@@ -56,11 +60,23 @@ struct Life {
 
 impl Drop for Life {
     fn drop(&mut self) {
-        self.model.lock().dropped(self.key, self.life);
+        if self.key != UNBOUND {
+            self.model.lock().dropped(self.key, self.life);
+        }
     }
 }
 
 impl Life {
+    /// The child of a supervisor learns who it is from its configuration.
+    fn bind(&mut self, config: &[u8]) {
+        let own = Frames::new(config).find(|frame| frame.kind == kind::SELF).map(|frame| frame.address);
+        let mut model = self.model.lock();
+        if let Some(key) = own.and_then(|own| model.find(own)) {
+            self.key = key;
+            self.life = model.created(key);
+        }
+    }
+
     fn run(&mut self, turn: &[u8]) -> Result<(), Crash> {
         let killed = interrupt::is_killed();
         let (end, output) = self.model.lock().handle(self.key, turn, killed);
@@ -74,7 +90,10 @@ impl Life {
 }
 
 impl Behavior for Life {
-    fn start(&mut self, _config: &[u8]) -> Result<(), StartError> {
+    fn start(&mut self, config: &[u8]) -> Result<(), StartError> {
+        if self.key == UNBOUND {
+            self.bind(config);
+        }
         // One that comes up anywhere runs no code of its own there, so it cannot fail there either.
         let result = self.model.lock().start(self.key, interrupt::is_killed());
         result.map_err(|(tag, deterministic)| StartError { crash: Crash::new(tag, "as the seed says"), deterministic })

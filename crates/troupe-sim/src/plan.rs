@@ -53,10 +53,18 @@ pub enum Action {
     Kill,
     /// The watchdog ends the job of a thread that hangs.
     Watchdog,
+    /// A tree comes.
+    Supervise,
+    /// Somebody asks something of a supervisor.
+    Request,
+    /// A supervisor is asked to go.
+    StopTree,
+    /// Somebody looks at the tree.
+    Look,
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 21] = [
+const ACTIONS: [(Action, u32, bool); 25] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -78,6 +86,10 @@ const ACTIONS: [(Action, u32, bool); 21] = [
     (Action::Drain, 2, true),
     (Action::Kill, 2, true),
     (Action::Watchdog, 6, true),
+    (Action::Supervise, 5, true),
+    (Action::Request, 6, true),
+    (Action::StopTree, 1, true),
+    (Action::Look, 8, true),
 ];
 
 /// Faults and doings of handlers, each how often in a thousand messages or lives.
@@ -275,7 +287,8 @@ impl Traits {
     }
 }
 
-fn restart(random: &mut Random) -> RestartSpec {
+/// Restart rules of a run.
+pub fn restart(random: &mut Random) -> RestartSpec {
     let initial_ms = random.pick::<u64>(&[0, 1, 10, 100]);
     let kinds = [BackoffKind::Immediate, BackoffKind::Linear, BackoffKind::Exponential, BackoffKind::Exponential];
     RestartSpec {

@@ -57,7 +57,9 @@ impl Port for SimPort {
         self.model.lock().down(self.index(), slot, reason, holder);
     }
 
-    fn supervised(&self, _slot: u32, _result: Result<(), &TreeError>) {}
+    fn supervised(&self, slot: u32, _result: Result<(), &TreeError>) {
+        self.model.lock().tree_told(self.index(), slot);
+    }
 
     fn event(&self, event: &Event) {
         self.model.lock().event(event);

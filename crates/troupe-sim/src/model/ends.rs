@@ -21,6 +21,9 @@ impl Model {
             (None | Some(Ending::Drain), true) => Some(Ending::Drain),
             _ => Some(Ending::Stop),
         };
+        // A life that is being killed is not let go on.
+        actor.killed |= actor.life_killed;
+        (actor.taking_down, actor.life_killed) = (false, false);
         let up = actor.phase == Phase::Up;
         if !actor.is_busy() && !up && !actor.killed {
             actor.expect = Some(Expect::End(reason));
@@ -45,7 +48,7 @@ impl Model {
         if !actor.is_live() {
             return false;
         }
-        actor.killed = true;
+        (actor.killed, actor.taking_down, actor.life_killed) = (true, false, false);
         if !actor.is_busy() {
             actor.expect = Some(Expect::End(ReasonTag::Killed));
         }
@@ -72,6 +75,7 @@ impl Model {
     /// time are over, and killed at the deadline (`SHUT-1`).
     pub fn shut_down(&mut self, deadline: u64) {
         self.closing = true;
+        self.draining = true;
         let (stop, kill) = (self.now + deadline / 5 * 3 + 1, self.now + deadline + 1);
         for phases in &mut self.phases {
             *phases = [Some(stop), Some(kill)];
@@ -79,7 +83,9 @@ impl Model {
         self.mark(stop);
         self.mark(kill);
         for key in self.live.clone() {
-            self.end(key, true, None);
+            if !self.actors[key].supervised {
+                self.end(key, true, None);
+            }
         }
     }
 
@@ -90,6 +96,7 @@ impl Model {
                 continue;
             }
             self.phases[shard][phase] = None;
+            self.draining = false;
             for key in self.live.clone() {
                 if self.shard_of(self.actors[key].address) != shard || self.actors[key].expect.is_some() {
                     continue;

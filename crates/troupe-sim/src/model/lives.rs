@@ -78,7 +78,8 @@ impl Model {
 
     /// A job comes back to its shard: what follows from it is fixed now.
     pub fn before_commit(&mut self, key: usize, came: Came) {
-        if came != Came::Ran && !(self.actors[key].killed && came == Came::Declined) {
+        let life_killed = self.actors[key].life_killed;
+        if came != Came::Ran && !((self.actors[key].killed || life_killed) && came == Came::Declined) {
             return self.give_back(key, came == Came::Suspended);
         }
         let Some(hand) = self.actors[key].hand.take() else {
@@ -88,6 +89,12 @@ impl Model {
             Work::Turn => self.commit_turn(key, &hand),
             Work::Start => self.commit_start(key, &hand),
             Work::Stop => {}
+        }
+        let actor = &self.actors[key];
+        let of_life = hand.work == Work::Stop && (actor.taking_down || life_killed);
+        let lives = actor.supervised && !actor.killed && actor.ending.is_none() && actor.phase != Phase::Placed;
+        if lives && (of_life || life_killed) {
+            return self.life_is_over(key);
         }
         if self.actors[key].killed {
             self.actors[key].expect = Some(Expect::End(ReasonTag::Killed));
@@ -111,6 +118,14 @@ impl Model {
             _ => ReasonTag::StartFailed,
         };
         let actor = &mut self.actors[key];
+        if actor.supervised {
+            if actor.ending.is_none() {
+                self.place_fails(key, tag);
+            } else {
+                actor.expect = Some(if actor.been_up { Expect::End(tag) } else { Expect::Vanish(tag) });
+            }
+            return;
+        }
         let first = actor.incarnation == 1 && !actor.traits.lazy;
         if first {
             actor.expect = Some(Expect::Vanish(tag));
@@ -131,6 +146,9 @@ impl Model {
         several: bool,
         free: bool,
     ) {
+        if self.actors[key].supervised {
+            return self.place_fails(key, tag);
+        }
         let failure = Failure { tag, uptime, deterministic, several, free };
         let expect = self.judge(key, &failure);
         self.note(|| format!("#{key} fails with {tag} after {uptime} ms: expect {expect:?}"));
@@ -181,7 +199,7 @@ impl Model {
             Event::Restarted(subject, _) => self.came_up(subject, true),
             Event::Crashed(subject, crash) => {
                 let (key, tag) = (self.subject(subject.address), crash.tag);
-                let expected = key.is_some_and(|key| self.actors[key].expect.is_some());
+                let expected = key.is_some_and(|key| self.actors[key].expect.is_some() || self.actors[key].supervised);
                 self.require(expected, "FAIL-2", || format!("{key:?} crashed with {tag} out of nothing"));
             }
             Event::Restarting { subject, attempt, delay_ms, .. } => self.restarting(subject, *attempt, *delay_ms),
@@ -210,6 +228,8 @@ impl Model {
         let fits = at_once || (actor.phase == Phase::Coming && actor.hand.is_none() && !actor.queued_job);
         let (phase, incarnation) = (actor.phase, actor.incarnation);
         actor.phase = Phase::Up;
+        actor.been_up = true;
+        actor.last = None;
         actor.since = now;
         let reset = actor.traits.restart.reset_after_ms;
         self.require(fits, "SUP-0", || format!("#{key} came up while it was {phase:?}"));
@@ -217,7 +237,8 @@ impl Model {
             format!("#{key} came up in life {}, expected {incarnation}", subject.incarnation)
         });
         let first = incarnation == 1;
-        self.require(again != first || self.actors[key].traits.lazy, "FAIL-6", || {
+        let actor = &self.actors[key];
+        self.require(again != first || actor.traits.lazy || actor.supervised, "FAIL-6", || {
             format!("life {incarnation} of #{key}: told as again = {again}")
         });
         self.mark(now + reset);
@@ -231,6 +252,9 @@ impl Model {
         self.note(|| format!("#{key} restarts, attempt {attempt}, in {delay} ms"));
         let expected = self.actors[key].expect.take();
         let max = self.actors[key].traits.restart.backoff.max_ms;
+        if self.actors[key].supervised {
+            return;
+        }
         self.require(delay <= max, "BO-1", || format!("#{key} waits {delay} ms, {max} at most"));
         match expected {
             Some(Expect::Restart(failures, low, high)) => {
@@ -290,7 +314,13 @@ impl Model {
             Some(_) => false,
             // Killed, or asked to stop, while a job was queued.
             None if actor.killed => !gave_up && reason.tag == ReasonTag::Killed && !actor.is_held(),
-            None => !gave_up && reason.tag == orderly && actor.ending.is_some() && !actor.is_busy(),
+            None => {
+                !gave_up
+                    && reason.tag == orderly
+                    && actor.ending.is_some()
+                    && !actor.is_held()
+                    && (actor.supervised || !actor.queued_job)
+            }
         };
         if !expected {
             let text = format!(

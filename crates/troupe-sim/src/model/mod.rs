@@ -8,6 +8,7 @@ mod asks;
 mod ends;
 mod lives;
 mod messages;
+mod places;
 mod sync;
 mod turns;
 mod types;
@@ -91,6 +92,10 @@ pub struct Model {
     due_sends: Vec<BTreeSet<(u64, usize)>>,
     /// Settled asks of ports that the port must hear of with the next flush, by shard.
     untold: Vec<Vec<usize>>,
+    /// Children of supervisors by their paths, there or not.
+    planned: HashMap<String, Traits>,
+    /// A system that shuts down still lets actors work off their queues.
+    pub(super) draining: bool,
     /// When a shard stops, and when it kills, whoever is left of a system that shuts down.
     phases: Vec<[Option<u64>; 2]>,
     totals: sync::Counted,
@@ -131,6 +136,8 @@ impl Model {
             due: vec![BTreeSet::new(); shards],
             due_sends: vec![BTreeSet::new(); shards],
             untold: vec![Vec::new(); shards],
+            planned: HashMap::new(),
+            draining: false,
             phases: vec![[None, None]; shards],
             totals: sync::Counted::default(),
             jobs: 0,

@@ -84,7 +84,8 @@ impl Model {
         self.totals.step += 1;
         let step = self.totals.step;
         for status in statuses {
-            let Some(key) = self.find(status.address) else {
+            let known = self.find(status.address).or_else(|| self.adopt(status));
+            let Some(key) = known else {
                 self.fail("SUP-7", format!("{} lives, and nobody spawned it", status.path));
                 continue;
             };
@@ -101,7 +102,8 @@ impl Model {
                 continue;
             }
             if let Some(Expect::Vanish(tag)) = self.actors[key].expect {
-                self.ended(key, tag, false);
+                let gave_up = self.actors[key].gave_up;
+                self.ended(key, tag, gave_up);
             } else {
                 self.fail("STOP-2", format!("#{key} is gone and nobody was told"));
             }
@@ -109,6 +111,9 @@ impl Model {
     }
 
     fn sync_actor(&mut self, key: usize, status: &ActorStatus, ran: &[u64], touched: bool) {
+        if self.actors[key].supervised {
+            self.sync_place(key, status);
+        }
         self.sync_phase(key, status);
         self.sync_incarnation(key, status);
         let shard = self.shard_of(status.address);
@@ -127,6 +132,9 @@ impl Model {
             && (ran[shard] > at || status.status != Status::Restarting)
         {
             return self.fail("BO-3", format!("#{key} is {}, its restart was due at {at}", status.status));
+        }
+        if busy != status.busy {
+            return self.fail("TURN-1", format!("#{key} has a job: {}, expected {busy}", status.busy));
         }
         if phase == Phase::Up && !busy && ending == Some(Ending::Stop) && !awaits {
             return self.fail("STOP-1", format!("#{key} was asked to stop and is {}", status.status));
@@ -147,6 +155,8 @@ impl Model {
             | (Status::Ready | Status::Draining, Phase::Up)
             | (Status::Restarting, Phase::Waiting(_) | Phase::Coming)
             | (Status::Stopping, Phase::Stopping) => true,
+            (Status::Starting, Phase::Placed) => actor.supervised,
+            (Status::Restarting, Phase::Placed | Phase::Stopping) => actor.supervised,
             // The first message came.
             (Status::Starting, Phase::Creating) => {
                 actor.phase = Phase::Coming;
@@ -228,8 +238,9 @@ impl Model {
         self.require(open.is_empty(), "ASK-2", || format!("slots that were never told: {open:?}"));
         for key in self.live.clone() {
             let actor = &self.actors[key];
-            let resting =
+            let up =
                 matches!(actor.phase, Phase::Up | Phase::Creating) && !actor.is_busy() && actor.awaiting.is_empty();
+            let resting = up || (actor.phase == Phase::Placed && !actor.is_held());
             let (phase, incarnation) = (actor.phase, actor.incarnation);
             let asked = actor.ending.is_some() || actor.killed;
             self.require(resting, "SUP-0", || format!("#{key} is {phase:?} with nothing left to do"));

@@ -225,6 +225,8 @@ impl Model {
         actor.awaiting.clone_from(&deed.awaits);
         if deed.stops && actor.ending.is_none() {
             actor.ending = Some(Ending::Stop);
+            // A life that is being killed is not given another grace to go down in.
+            actor.killed |= actor.life_killed;
         }
     }
 

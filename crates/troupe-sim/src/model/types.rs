@@ -118,6 +118,8 @@ pub enum Waits {
     End(usize),
     /// The end of the system.
     Shutdown,
+    /// A tree, or a request of a supervisor.
+    Tree,
 }
 
 /// Where an actor is in its life.
@@ -133,6 +135,8 @@ pub enum Phase {
     Waiting(u64),
     /// Its going down is queued or runs.
     Stopping,
+    /// It has a place and no life; its supervisor says when the next one begins.
+    Placed,
     /// It has ended, or never was.
     Ended,
 }
@@ -299,6 +303,20 @@ pub struct Actor {
     pub accepted: u64,
     /// Its cell was seen in this step.
     pub seen: u64,
+    /// A supervisor decides about its lives.
+    pub supervised: bool,
+    /// The life that its supervisor wants begun.
+    pub permit: Option<u32>,
+    /// Its supervisor wants its life to end in order.
+    pub taking_down: bool,
+    /// Its supervisor wants its life to end now.
+    pub life_killed: bool,
+    /// When a life will be killed because it took too long to go down: when, which.
+    pub life_graces: Vec<(u64, u32)>,
+    /// It was up once.
+    pub been_up: bool,
+    /// How its last life ended, until the next one is up.
+    pub last: Option<ReasonTag>,
 }
 
 impl Actor {
@@ -342,6 +360,13 @@ impl Actor {
             tags: HashMap::new(),
             accepted: 0,
             seen: 0,
+            supervised: false,
+            permit: None,
+            taking_down: false,
+            life_killed: false,
+            life_graces: Vec::new(),
+            been_up: false,
+            last: None,
         }
     }
 

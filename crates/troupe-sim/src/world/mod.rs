@@ -7,6 +7,7 @@
 mod finish;
 mod outside;
 mod steps;
+mod trees;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -69,6 +70,9 @@ pub struct World {
     next_slot: u32,
     /// Asks of ports that may still be open, newest last.
     asked: Vec<(u32, u32)>,
+    /// Supervisors that came up once.
+    trees: Vec<trees::Known>,
+    next_tree: u32,
     /// Steps so far.
     pub steps: u64,
 }
@@ -112,6 +116,8 @@ impl World {
             ran,
             next_slot: 1,
             asked: Vec::new(),
+            trees: Vec::new(),
+            next_tree: 0,
             steps: 0,
         }
     }
@@ -157,6 +163,10 @@ impl World {
             Action::Advance => self.advance_some(),
             Action::AdvanceToDue => self.advance_to_due(),
             Action::Watchdog => self.bite(thread),
+            Action::Supervise => self.supervise(),
+            Action::Request => self.ask_supervisor(false),
+            Action::StopTree => self.ask_supervisor(true),
+            Action::Look => self.look_at_tree(),
             outside => self.outside(outside),
         }
     }

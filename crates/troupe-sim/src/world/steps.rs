@@ -30,6 +30,9 @@ impl World {
                 None => model.fail("DLV-4", "a message that nobody sent is under way"),
             }
         }
+        for signal in &self.scratch.signals {
+            model.signal(signal);
+        }
         drop(model);
         let mut state = handle.state.lock();
         state.refresh_clock(self.system.shared());
@@ -47,6 +50,7 @@ impl World {
             model.expire(shard);
             model.starts_overdue(shard);
             model.graces_over(shard);
+            model.life_graces_over(shard);
             model.phases_over(shard);
         }
         let mut state = self.system.shards()[shard].state.lock();
@@ -107,7 +111,7 @@ impl World {
         let late = {
             let mut model = self.model.lock();
             let late = model.job_of(held.key) != Some(held.number);
-            let asked = late || model.actors[held.key].killed;
+            let asked = late || model.actors[held.key].killed || model.actors[held.key].life_killed;
             let key = held.key;
             model.require(asked == killed || (held.bitten && killed), "STOP-4", || {
                 format!("#{key} is to be killed: {asked}, its thread knows: {killed}")
