@@ -231,10 +231,9 @@ impl Watch {
 
     fn child_up(&mut self, no: ChildNo, incarnation: u32, now: u64) {
         self.expect_stale = !self.is_current(no, incarnation);
-        if let Some(child) = self.children.get_mut(&no).filter(|_| !self.expect_stale) {
-            if child.life == Some(Life::Starting) {
-                (child.life, child.since, child.asked) = (Some(Life::Up), now, false);
-            }
+        let current = self.children.get_mut(&no).filter(|_| !self.expect_stale);
+        if let Some(child) = current.filter(|child| child.life == Some(Life::Starting)) {
+            (child.life, child.since, child.asked) = (Some(Life::Up), now, false);
         }
     }
 
