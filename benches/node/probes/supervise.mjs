@@ -14,7 +14,7 @@ answerProbe(async ({ options, count }) => {
   const begun = process.hrtime.bigint();
   const pool = await system.pool(component, { size: count });
   const start = secondsSince(begun);
-  requireCount('supervise.start: children that are up', pool.count().ready, count);
+  requireCount('supervise.start: children that are up', pool.count().active, count);
   const ending = process.hrtime.bigint();
   await pool.stop();
   const stop = secondsSince(ending);
