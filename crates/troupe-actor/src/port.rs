@@ -21,7 +21,8 @@ pub mod work {
     pub const TURN: u32 = 2;
     /// Go down in order.
     pub const STOP: u32 = 3;
-    /// The job with this number is over, whatever comes of it: its life has ended.
+    /// The life has ended, and with it the job of this number, whatever comes of it; 0 when there
+    /// was none.
     pub const ABANDONED: u32 = 4;
     /// The actor has ended for good: forget it.
     pub const ENDED: u32 = 5;

@@ -131,6 +131,13 @@ impl Shard {
         self.tell_environment(local, (work::ENDED, 0), 0, &[]);
     }
 
+    /// Tells the environment that a life has ended which it had no job of.
+    pub(super) fn tell_life_over(&mut self, local: u32, was_idle: bool) {
+        if was_idle {
+            self.tell_environment(local, (work::ABANDONED, 0), 0, &[]);
+        }
+    }
+
     /// Lets an external actor that stops itself be killed if that takes too long.
     pub(super) fn limit_own_stop(&mut self, local: u32) {
         if let Some(tag) = self.cells.get(local as usize).filter(|cell| cell.external).map(|cell| cell.tag) {

@@ -227,6 +227,7 @@ impl Shard {
         let uptime_ms = now.saturating_sub(cell.since);
         let doom = cell.rare_mut().doom.take();
         let behavior = cell.behavior.take();
+        self.tell_life_over(local, behavior.is_some());
         let reason = doom.unwrap_or_else(|| ExitReason::plain(ReasonTag::Killed));
         self.retire(local, behavior);
         self.lose_life(shared, local, Some(&Crash::new(reason.tag, reason.text.clone())), false);
@@ -237,6 +238,7 @@ impl Shard {
     /// A life ended because its supervisor wanted it to.
     fn life_ended(&mut self, shared: &Shared, local: u32, reason: ExitReason) {
         let behavior = self.cells.get_mut(local as usize).and_then(|cell| cell.behavior.take());
+        self.tell_life_over(local, behavior.is_some());
         self.retire(local, behavior);
         self.lose_life(shared, local, None, false);
         self.life_over(local, reason, Charge::Normal);

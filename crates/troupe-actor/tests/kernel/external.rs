@@ -8,7 +8,9 @@ use troupe_actor::port::work;
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::status::Status;
+use troupe_actor::supervision::spec::Strategy;
 
+use crate::common::tree::{actor, at, noting, plain, tree};
 use crate::common::{Actor, Log, Settled, World, each, external, puppet, spawn_spec};
 
 #[test]
@@ -341,4 +343,47 @@ fn a_workers_start_that_hangs_is_given_up() {
     let Settled::StartFailed(error) = world.wait(slot.unwrap()) else { panic!("it came up") };
     assert_eq!(error.crash.tag, ReasonTag::StartTimeout);
     release.send(()).unwrap();
+}
+
+#[test]
+fn a_member_of_a_tree_is_taken_down_and_brought_up_with_the_others() {
+    for shards in [1, 2] {
+        let (world, log) = (World::sharded(shards), Log::default());
+        let children = vec![actor("a", noting(&log, "a")), actor("js", external(&world))];
+        let (top, slot) = world.supervise_waiting(tree("top", Strategy::OneForAll, children));
+        let start = world.only_work(work::START);
+        assert_eq!(start.actor, at(&top, "js"));
+        world.done(&start, |_| {});
+        assert_eq!(world.wait(slot), Settled::Supervised(Ok(())));
+        world.tell(at(&top, "js"), "x");
+        let turn = world.only_work(work::TURN);
+        world.begun(&turn, 0, |_| {});
+        world.tell(at(&top, "a"), "boom");
+        assert!(world.work().is_empty(), "the current handler finishes first");
+        world.done(&turn, |_| {});
+        world.done(&world.only_work(work::STOP), |_| {});
+        let start = world.only_work(work::START);
+        assert_eq!(start.incarnation, 2);
+        world.done(&start, |_| {});
+        assert_eq!(log.take(), ["+a", "a:boom", "+a"]);
+        assert_eq!(world.status(at(&top, "js")).status, Status::Ready);
+        let stopped = world.supervisor_stop(top.id);
+        world.done(&world.only_work(work::STOP), |_| {});
+        assert_eq!(world.only_work(work::ENDED).actor, at(&top, "js"));
+        assert_eq!(world.wait(stopped), Settled::Supervised(Ok(())));
+    }
+}
+
+#[test]
+fn a_member_that_ignores_its_stop_is_killed_and_comes_up_again() {
+    let world = World::new();
+    let children = vec![actor("a", plain()), actor("js", external(&world))];
+    let (top, _) = world.supervise_waiting(tree("top", Strategy::OneForAll, children));
+    world.done(&world.only_work(work::START), |_| {});
+    world.tell(at(&top, "a"), "boom");
+    let stop = world.only_work(work::STOP);
+    world.advance(5_001);
+    assert_eq!(world.work().iter().map(|work| work.kind).collect::<Vec<_>>(), [work::ABANDONED, work::START]);
+    world.done(&stop, |_| {});
+    assert_eq!(world.system.audit().stale_work, 1);
 }
