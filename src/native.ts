@@ -278,8 +278,11 @@ export const NODE_POOL = 2;
 
 /** Functions of the hot path: numbers only, memory is shared. */
 export interface NativeHot {
-  /** Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. */
-  flush(bytes: number): number;
+  /**
+   * Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. With `here` 1, what they lead to
+   * for actors of this environment happens at once, and the result is 1 if completions wait.
+   */
+  flush(bytes: number, here: number): number;
   /** Runs the record in the scratch buffer here if it may; see {@link INLINE_NOT_RUN}. */
   askInline(bytes: number): number;
   /** Gives back the buffer of the last call, and hands over the next: `which << 31 | bytes`. */

@@ -89,12 +89,16 @@ export class Port {
   readonly slots = new Slots();
   readonly keepAlive: KeepAlive;
   closed = false;
+  /** What was appended is about actors of this environment: it may be dealt with on this thread. */
+  isAboutLocal = false;
   readonly #submit = new SharedBuffer(SUBMIT_BYTES);
   readonly #completions: Completions;
   readonly #budget = new TurnBudget();
   readonly #inline: boolean;
   /** This environment, as the sender of a record. */
   readonly self: Address;
+  /** The same, on behalf of an actor that it runs: what that one sends while it is drained is not refused. */
+  readonly onBehalf: Address;
   #used = 0;
   #records = 0;
   #scheduled = false;
@@ -115,6 +119,7 @@ export class Port {
     const wake = (): void => this.#completions.drain();
     const index = native.attach(this.#submit.bytes, buffers[0].bytes, buffers[1].bytes, this.scratch.bytes, wake);
     this.self = { index: (0x80000000 | index) >>> 0, tagLo: 0, tagHi: 0 };
+    this.onBehalf = { ...this.self, tagHi: 1 };
     this.hot = native.hot();
     const finish = (slot: Slot): void => this.#finish(slot);
     this.#completions = new Completions({
@@ -164,11 +169,28 @@ export class Port {
     if (used === 0) return;
     this.#used = 0;
     this.#records = 0;
-    if (!this.closed) this.hot.flush(used);
+    this.isAboutLocal = false;
+    if (!this.closed) this.hot.flush(used, 0);
+  }
+
+  /** As {@link flush}, but what this leads to for actors of this environment happens here. Whether it did anything. */
+  #flushHere(): boolean {
+    const used = this.#used;
+    if (used === 0 || this.closed) return false;
+    this.#used = 0;
+    this.#records = 0;
+    this.isAboutLocal = false;
+    return this.hot.flush(used, 1) === 1;
   }
 
   /** Sends a request and waits for the reply. */
-  ask(target: Target, payload: Uint8Array, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+  ask(
+    target: Target,
+    payload: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    sender: Address = this.self,
+  ): Promise<unknown> {
     if (
       this.#open <= MAX_OPEN &&
       target.open === 0 &&
@@ -179,7 +201,7 @@ export class Port {
     ) {
       return this.#askInline(target, payload, timeoutMs, signal);
     }
-    return this.request(target, ASK, payload, timeoutMs, signal);
+    return this.request(target, ASK, payload, timeoutMs, signal, sender);
   }
 
   /** Sends a record and waits for its completion. */
@@ -391,6 +413,11 @@ export class Port {
 
   readonly #onTick = (): void => {
     this.#scheduled = false;
+    // Bounded like any settled result: a chain of handlers must leave turns of the event loop to others.
+    if (this.isAboutLocal && this.#budget.spend() && this.#flushHere()) {
+      this.#completions.drain();
+      return;
+    }
     this.flush();
     if (this.#open > 0 && !this.closed) this.#linger();
   };

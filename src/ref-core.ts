@@ -111,7 +111,7 @@ export class RefCore implements Target {
     const payload = this.#payload(message);
     const { owner } = this;
     if (owner.port.closed) owner.countLate();
-    else owner.port.submit(this, TELL, payload, 0, 0, this.#caller());
+    else owner.port.submit(this, TELL, payload, 0, 0, this.#caller(owner.port.self));
   }
 
   /** Sends a message whose sender is an actor of this environment. */
@@ -122,12 +122,18 @@ export class RefCore implements Target {
     else owner.port.submit(this, TELL, payload, incarnation, 0, sender);
   }
 
-  /** Sends a request. */
-  ask(message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
-    return this.request(ASK, message, timeoutMs, signal);
+  /** Sends a request of an actor of this environment. */
+  askFrom(message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+    return this.request(ASK, message, timeoutMs, signal, this.owner.port.onBehalf);
   }
 
-  request(kind: number, message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
+  request(
+    kind: number,
+    message: unknown,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    sender: Address = this.owner.port.self,
+  ): Promise<unknown> {
     const { owner } = this;
     let payload: Uint8Array;
     try {
@@ -138,9 +144,9 @@ export class RefCore implements Target {
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (owner.port.closed) return Promise.reject(this.#afterShutdown(kind));
     if (kind === SEND || this.isLocal) {
-      return owner.port.request(this, kind, payload, timeoutMs, signal, this.#caller());
+      return owner.port.request(this, kind, payload, timeoutMs, signal, this.#caller(sender));
     }
-    return owner.port.ask(this, payload, timeoutMs, signal);
+    return owner.port.ask(this, payload, timeoutMs, signal, sender);
   }
 
   stop(drain: boolean, graceMs: number): Promise<ExitReason> {
@@ -245,10 +251,11 @@ export class RefCore implements Target {
   }
 
   /** The sender of a message from here: this environment, with the caller's context where it can be seen. */
-  #caller(): Address {
+  #caller(sender: Address): Address {
+    if (!this.isLocal) return sender;
     const { port, callers } = this.owner;
-    if (!this.isLocal) return port.self;
-    return { index: port.self.index, tagLo: callers.capture(), tagHi: 0 };
+    port.isAboutLocal = true;
+    return { index: sender.index, tagLo: callers.capture(), tagHi: sender.tagHi };
   }
 
   #valueError(message: string, cause?: unknown): TroupeError {

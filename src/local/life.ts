@@ -125,7 +125,7 @@ class Context implements ActorContext<unknown, never> {
       const core = coreOf(target);
       if (endless) core.owner.warnOfEndlessAsk(core.path);
       const both = signal === undefined ? life.signal : AbortSignal.any([signal, life.signal]);
-      return core.ask(message, timeoutMs, both) as Promise<Answer>;
+      return core.askFrom(message, timeoutMs, both) as Promise<Answer>;
     } catch (error) {
       return Promise.reject(error);
     }

@@ -339,6 +339,7 @@ export class LocalActors {
   #answer(job: Job, kind: number): void {
     const single = job.begun && kind === WORK_DONE ? FLAG_SINGLE : 0;
     const payload = resultOf(job.done, job.effects);
+    this.#options.port.isAboutLocal = true;
     this.#options.port.submit(job.life.actor.address, kind | single, payload, job.number, 0);
   }
 }

@@ -48,6 +48,9 @@ pub struct Address {
 impl Address {
     /// The bit of an index that says "a port".
     pub const PORT: u32 = 1 << 31;
+    /// The bit of a port's tag that says "on behalf of an actor that it runs". The low word of such a
+    /// tag is the port's own matter.
+    pub const ON_BEHALF: u64 = 1 << 32;
     /// No sender.
     pub const NONE: Self = Self { index: 0, tag: 0 };
 
@@ -55,6 +58,13 @@ impl Address {
     #[must_use]
     pub const fn port(self) -> Option<u32> {
         if self.index & Self::PORT == 0 { None } else { Some(self.index & !Self::PORT) }
+    }
+
+    /// Whether an actor sent what carries this as its sender: the actor itself, or its environment on
+    /// its behalf.
+    #[must_use]
+    pub const fn is_actors(self) -> bool {
+        self.port().is_none() && self.tag != 0 || self.tag & Self::ON_BEHALF != 0
     }
 
     /// Whether this is [`Address::NONE`].

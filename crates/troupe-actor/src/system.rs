@@ -2,6 +2,7 @@
 
 mod bonds;
 mod find;
+mod inject;
 mod quiet;
 mod supervise;
 
@@ -219,34 +220,6 @@ impl ActorSystem {
             handle.gate.ring();
         }
         Ok(Spawned { address, id, ready: inline || spec.lazy })
-    }
-
-    /// Hands records of a port to the shards of their targets. Returns how many bytes were whole
-    /// records.
-    pub fn inject(&self, records: &[u8]) -> usize {
-        if self.shared.is_closing() {
-            return self.inject_late(records);
-        }
-        if let [only] = &*self.shards {
-            only.gate.push_records(records);
-            return records.len();
-        }
-        let mut outboxes: Vec<Outbox> = self.shards.iter().map(|_| Outbox::default()).collect();
-        let mut at = 0;
-        while let Some(record) = record::read(records, at) {
-            let end = at + record.encoded_len();
-            let shard = record.target.index as usize % self.shards.len();
-            if let (Some(outbox), Some(bytes)) = (outboxes.get_mut(shard), records.get(at..end)) {
-                outbox.records.extend_from_slice(bytes);
-            }
-            at = end;
-        }
-        for (handle, outbox) in self.shards.iter().zip(&mut outboxes) {
-            if !outbox.is_empty() {
-                handle.gate.push(outbox);
-            }
-        }
-        at
     }
 
     /// Runs an ask's turn on the calling thread, if the actor is idle and its behavior allows it.

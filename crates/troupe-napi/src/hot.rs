@@ -136,8 +136,18 @@ unsafe extern "C" fn call_take_large(env: sys::napi_env, info: sys::napi_callbac
     array
 }
 
-fn flush(core: &Core, bytes: u32, _: u32) -> i64 {
-    core.with_submit(|submit| core.system.inject(submit.bytes(bytes as usize)) as i64)
+/// Takes the first `bytes` of the submit buffer. With `here`, what they lead to for actors of this
+/// environment happens at once, and the result says whether completions wait.
+fn flush(core: &Core, bytes: u32, here: u32) -> i64 {
+    core.with_submit(|submit| {
+        let records = submit.bytes(bytes as usize);
+        if here == 0 {
+            core.system.inject(records);
+            return 0;
+        }
+        core.system.inject_here(records);
+        i64::from(core.port.is_waiting())
+    })
 }
 
 fn drain(core: &Core, _: u32, _: u32) -> i64 {

@@ -110,6 +110,8 @@ impl Shard {
     pub(crate) fn take_late(&mut self, shared: &Shared, record: &Record<'_>) {
         let Frame { kind, flags, corr, address: sender, payload } = record.frame;
         let wants = match kind {
+            // An actor that works off its mailbox may still send, wherever it runs.
+            _ if sender.is_actors() => return self.take_record(shared, record),
             frame::kind::MESSAGE if flags & record::FLAG_CONFIRM != 0 => Wants::Confirm(record.word),
             frame::kind::MESSAGE => Wants::Nothing,
             frame::kind::ASK => Wants::Answer(record.word),

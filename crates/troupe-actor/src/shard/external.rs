@@ -126,6 +126,30 @@ impl Shard {
         }
     }
 
+    /// Hands turns of external actors over, as far as they are next. For a thread that is no worker:
+    /// turns of other actors stay where they are.
+    pub fn serve_external(&mut self, shared: &Shared) {
+        while let Some(local) = self.run_queue.front().copied() {
+            let Some(cell) = self.cells.get_mut(local as usize) else { return };
+            if !cell.external {
+                return;
+            }
+            self.run_queue.pop_front();
+            cell.scheduled = false;
+            let mut job = Job::default();
+            if !cell.is_runnable() || !self.take_turn(shared, local, (u32::MAX, 0), &mut job) {
+                continue;
+            }
+            if job.is_injected() {
+                // A worker lets it fail.
+                self.running -= 1;
+                self.queue_job(job);
+            } else {
+                self.hand_over(job);
+            }
+        }
+    }
+
     /// Tells the environment of an actor that has ended for good.
     pub(super) fn forget_external(&mut self, local: u32) {
         self.tell_environment(local, (work::ENDED, 0), 0, &[]);

@@ -68,6 +68,11 @@ impl World {
     /// Runs, then takes the work that came.
     pub fn work(&self) -> Vec<Work> {
         self.run();
+        self.work_so_far()
+    }
+
+    /// Takes the work that came.
+    pub fn work_so_far(&self) -> Vec<Work> {
         self.port.work().iter().map(|(kind, payload)| Work::read(*kind, payload)).collect()
     }
 
@@ -78,12 +83,23 @@ impl World {
         all.remove(0)
     }
 
-    fn answer(&self, kind: u16, flags: u16, work: &Work, result: &[u8]) {
+    fn record_of(&self, (kind, flags): (u16, u16), work: &Work, result: &[u8]) -> Vec<u8> {
         let mut bytes = Vec::new();
         let frame = Frame { kind, flags, corr: 0, address: self.me, payload: result };
         Record { target: work.actor, word: work.number, frame }.write_to(&mut bytes);
-        self.system.inject(&bytes);
+        bytes
+    }
+
+    fn answer(&self, kind: u16, flags: u16, work: &Work, result: &[u8]) {
+        self.system.inject(&self.record_of((kind, flags), work, result));
         self.run();
+    }
+
+    /// The record that says that a job is done.
+    pub fn answer_bytes(&self, work: &Work, result: impl FnOnce(&mut Out)) -> Vec<u8> {
+        let mut out = Out::default();
+        result(&mut out);
+        self.record_of((record::kind::WORK_DONE, 0), work, &out.bytes(work.count as usize))
     }
 
     /// The environment has done a job.

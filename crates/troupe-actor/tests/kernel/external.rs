@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use troupe_actor::ask::AskError;
-use troupe_actor::frame::{Frames, kind};
+use troupe_actor::frame::{Frame, Frames, kind};
+use troupe_actor::id::Address;
 use troupe_actor::port::work;
 use troupe_actor::reason::ReasonTag;
+use troupe_actor::record::Record;
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::Strategy;
@@ -386,4 +388,46 @@ fn a_member_that_ignores_its_stop_is_killed_and_comes_up_again() {
     assert_eq!(world.work().iter().map(|work| work.kind).collect::<Vec<_>>(), [work::ABANDONED, work::START]);
     world.done(&stop, |_| {});
     assert_eq!(world.system.audit().stale_work, 1);
+}
+
+#[test]
+fn an_actor_that_goes_down_may_still_send_to_those_that_are_up() {
+    let (world, log) = (World::new(), Log::default());
+    let children = vec![actor("inside", noting(&log, "inside")), actor("js", external(&world))];
+    let (top, _) = world.supervise_waiting(tree("top", Strategy::OneForOne, children));
+    world.done(&world.only_work(work::START), |_| {});
+    let (inside, outside) = (at(&top, "inside"), at(&top, "js"));
+    let slot = world.slot();
+    world.system.shutdown(60_000, world.waiter(slot));
+    let stop = world.only_work(work::STOP);
+    assert_eq!(world.wait(world.ask(inside, "late", 1_000)), Settled::error(AskError::Shutdown));
+    // In its own name, and through its environment on its behalf.
+    let on_behalf = Address { tag: Address::ON_BEHALF, ..world.me };
+    for (address, payload) in [(outside, b"told"), (on_behalf, b"also")] {
+        let frame = Frame { kind: kind::MESSAGE, flags: 0, corr: 0, address, payload };
+        let mut bytes = Vec::new();
+        Record { target: inside, word: 1, frame }.write_to(&mut bytes);
+        world.system.inject(&bytes);
+    }
+    world.done(&stop, |_| {});
+    assert!(world.advance(1).settled(slot).is_some());
+    assert_eq!(log.take(), ["+inside", "inside:told", "inside:also", "-inside"]);
+}
+
+#[test]
+fn records_are_dealt_with_on_the_callers_thread_where_no_worker_is_at_it() {
+    for shards in [1, 3] {
+        let world = World::sharded(shards);
+        let actor = world.spawn_external(external(&world));
+        let slot = world.slot();
+        let frame = Frame { kind: kind::ASK, flags: 0, corr: slot, address: world.me, payload: b"x" };
+        let mut bytes = Vec::new();
+        Record { target: actor, word: 1_000, frame }.write_to(&mut bytes);
+        world.system.inject_here(&bytes);
+        let turn = world.work_so_far().remove(0);
+        assert_eq!((turn.kind, turn.texts()), (work::TURN, vec!["x".to_owned()]));
+        world.system.inject_here(&world.answer_bytes(&turn, |out| out.reply(turn.asks()[0], b"y")));
+        assert_eq!(world.settled(slot), Some(Settled::value("y")), "nobody else has run");
+        world.check();
+    }
 }
