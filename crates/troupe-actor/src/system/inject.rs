@@ -1,6 +1,7 @@
 //! Records that come from outside: sorted by shard, and handed over or dealt with at once.
 
 use super::ActorSystem;
+use crate::quiet::tell_if_quiet;
 use crate::record;
 use crate::shard::Outbox;
 use crate::worker::ShardHandle;
@@ -70,6 +71,9 @@ impl ActorSystem {
         drop(shard);
         if wanted {
             handle.gate.ring();
+        }
+        if self.shared.quiet.is_wanted() {
+            tell_if_quiet(&self.shared, &self.shards);
         }
     }
 }
