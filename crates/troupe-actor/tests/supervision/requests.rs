@@ -218,3 +218,17 @@ fn an_addition_that_a_group_restart_took_down_does_not_come_back_in_the_next_lif
     assert_eq!(desk.ends('b', ReasonTag::Shutdown), "DOWN(shutdown)");
     assert_eq!(desk.feed(Input::Start), "+a +b UP");
 }
+
+#[test]
+fn an_addition_that_comes_up_after_it_was_refused_leaves_nothing_behind() {
+    let mut desk = Desk::up(supervisor(Strategy::OneForOne), permanent(1));
+    desk.starts.insert('b', vec![Start::Hang]);
+    desk.starts.insert('c', vec![Start::Hang]);
+    desk.deaf.insert('c');
+    desk.request(1, add());
+    desk.request(2, add());
+    assert_eq!(desk.stop(), "1=shutting-down 2=shutting-down -c");
+    assert_eq!(desk.feed(Input::ChildUp { child: number('b'), incarnation: 1 }), "");
+    assert_eq!(desk.ends('c', ReasonTag::Shutdown), "xc -b xb -a DOWN(shutdown)");
+    assert_eq!(desk.children(), "a");
+}

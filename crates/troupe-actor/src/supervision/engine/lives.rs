@@ -25,7 +25,8 @@ impl Engine {
         match child.state {
             ChildState::Starting => {
                 child.state = ChildState::Up;
-                child.added = false;
+                // One whose addition was refused meanwhile still leaves nothing behind.
+                child.added &= child.fate == Fate::End;
                 let again = std::mem::replace(&mut child.been_up, true);
                 if let Some(id) = child.start_request.take() {
                     step.out.push(Output::Reply { id, result: Ok(Some(no)) });
