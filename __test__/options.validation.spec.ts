@@ -100,6 +100,12 @@ test('the defaults are those of the options page', t => {
     inline: true,
     start: 0,
     failStarts: [],
+    healthFailures: 3,
+    healthIntervalMs: 0,
+    healthRestart: true,
+    healthTimeoutMs: 1000,
+    observe: 0,
+    state: null,
     trapOn: [],
   });
   const { native, keepAlive, limits } = systemSettings({ seed: 5 });

@@ -2,11 +2,13 @@
 import { inspect } from 'node:util';
 import { mismatch } from './check.js';
 import type { ExitReason } from './errors.js';
+import type { HealthState, HealthStatus } from './health.js';
 import { type Monitor, PortMonitor } from './monitor.js';
 import type { NativeCounters, NativeStatus } from './native.js';
 import { ASK, SEND } from './port.js';
 import type { RefCore } from './ref-core.js';
 import { type RequestOptions, requestOptions, type StopOptions, stopOptions } from './request-options.js';
+import type { CustomState } from './state.js';
 
 /** States that an actor goes through. `terminated` and `failed` are for good. */
 export type ActorState =
@@ -43,6 +45,8 @@ export interface ActorStatus {
   readonly uptimeMs: number;
   /** What became of its messages. */
   readonly counters: ActorCounters;
+  /** What its last health probe found. */
+  readonly health: HealthStatus;
   /** Why it ended, if it has. */
   readonly exit: ExitReason | undefined;
 }
@@ -68,6 +72,9 @@ const NO_COUNTERS: ActorCounters = Object.freeze({
   refused: 0,
 });
 
+/** What is known of an actor that nobody has asked. */
+const UNKNOWN: HealthStatus = Object.freeze({ status: 'unknown', text: '' });
+
 const DEFAULT_TIMEOUT_MS = 5000;
 
 /** @internal A status in its public form. */
@@ -83,6 +90,7 @@ export function statusOf(status: NativeStatus): ActorStatus {
     inHand,
     uptimeMs,
     counters,
+    health: { status: status.health.status as HealthState, text: status.health.text },
     exit: status.exit ?? undefined,
   };
 }
@@ -160,8 +168,29 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
     const status = this.#core.status();
     if (status !== undefined) return statusOf(status);
     const { path, name, exit } = this.#core;
-    const none = { incarnation: 0, restarts: 0, queued: 0, inHand: 0, uptimeMs: 0, counters: NO_COUNTERS };
+    const none = {
+      incarnation: 0,
+      restarts: 0,
+      queued: 0,
+      inHand: 0,
+      uptimeMs: 0,
+      counters: NO_COUNTERS,
+      health: UNKNOWN,
+    };
     return { state: 'terminated', path, name, exit, ...none };
+  }
+
+  /**
+   * What the last health probe found (see {@link SpawnOptions.health}); `'unknown'` for an actor that is
+   * not probed, was not yet, or does not say. Asks nobody: the answer is what the system knows.
+   */
+  health(): HealthStatus {
+    return this.status().health;
+  }
+
+  /** A value beside the actor that survives its restarts (see {@link SpawnOptions.state}). */
+  get state(): CustomState {
+    return this.#core.state;
   }
 
   /** Resolves when the actor has ended for good, with the reason. Does not keep the process alive. */

@@ -5,6 +5,7 @@
 import type { ActorRef } from './actor-ref.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
+import type { HealthAnswer } from './health.js';
 import type { RequestOptions } from './request-options.js';
 
 /** Writes log lines of an actor; they become `log` events. */
@@ -65,6 +66,11 @@ export interface ActorFunctions<Message, Reply, State, Config> {
   readonly start?: (config: Config, context: ActorContext<undefined, Message>) => State | Promise<State>;
   /** Handles a message; the result is the reply to a request. What it throws is a crash. */
   readonly handle: (message: Message, context: ActorContext<State, Message>) => Handled<Reply>;
+  /**
+   * Answers a health probe, if the option `health` asks for probes: a state, or a state and a text;
+   * nothing for "unknown". What it throws is an unhealthy answer.
+   */
+  readonly health?: (context: ActorContext<State, Message>) => HealthAnswer | Promise<HealthAnswer>;
   /** Goes down in order: after a stop, a drain or a shutdown, not after a crash or a kill. */
   readonly stop?: (context: ActorContext<State, Message>) => unknown;
 }
@@ -116,17 +122,17 @@ export function actor<State = undefined, Config = unknown>(
 export function actor(definition: object): unknown {
   const given: unknown = definition;
   if (!isObject(given)) throw mismatch('definition', 'an object with a function handle', given);
-  const known = ['start', 'handle', 'stop', 'codec'];
+  const known = ['start', 'handle', 'stop', 'health', 'codec'];
   for (const [key, value] of Object.entries(given)) {
     if (!known.includes(key)) throw mismatch(`definition.${key}`, `one of ${known.join(', ')}`, value);
   }
-  const { start, handle, stop, codec } = given as unknown as AnyFunctions & { readonly codec?: AnyCodec };
-  for (const [name, value] of Object.entries({ start, handle, stop })) {
+  const { start, handle, stop, health, codec } = given as unknown as AnyFunctions & { readonly codec?: AnyCodec };
+  for (const [name, value] of Object.entries({ start, handle, stop, health })) {
     const isFunction = typeof value === 'function' || (name !== 'handle' && value === undefined);
     if (!isFunction) throw mismatch(`definition.${name}`, 'a function', value);
   }
   const isCodec = codec === undefined || (typeof codec?.encode === 'function' && typeof codec.decode === 'function');
   if (!isCodec) throw mismatch('definition.codec', 'a codec: an object with encode and decode', codec);
-  const functions = { handle, ...(start ? { start } : {}), ...(stop ? { stop } : {}) };
+  const functions = { handle, ...(start ? { start } : {}), ...(stop ? { stop } : {}), ...(health ? { health } : {}) };
   return new ActorDefinition(functions, codec);
 }

@@ -43,7 +43,8 @@ export function join(path: string, key: string): string {
   return path === '' || path === 'options' ? key : `${path}.${key}`;
 }
 
-function unknownOption(path: string, key: string, known: readonly string[]): TroupeError {
+/** The error for an option that does not exist. */
+export function unknownOption(path: string, key: string, known: readonly string[]): TroupeError {
   const near = known.find(candidate => distance(key.toLowerCase(), candidate.toLowerCase()) <= 2);
   const hint = near === undefined ? `known are ${known.join(', ')}` : `did you mean '${near}'?`;
   return createError('ERR_CONFIG', { message: `${path}: unknown option; ${hint}`, path });

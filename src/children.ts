@@ -5,6 +5,9 @@ import type { Component } from './component.js';
 import type { Duration } from './duration.js';
 import type { BackoffKind, BackoffOptions, RestartType, SpawnOptions } from './options.js';
 
+/** Options of what lies beside an actor of `system.spawn`. */
+type Beside = 'hooks' | 'hookTimeout' | 'state' | 'stateInConfig';
+
 /** What decides with a supervisor about each of its children. */
 export interface ChildRules {
   /** When it is restarted; default the supervisor's `defaults`, else `'permanent'`. */
@@ -18,10 +21,10 @@ export interface ChildRules {
 /** Options of {@link child}. The budget and the backoff are the supervisor's. */
 export interface ChildOptions
   extends ChildRules,
-    Omit<SpawnOptions, 'start' | 'restart' | 'maxRestarts' | 'within' | 'backoff'> {}
+    Omit<SpawnOptions, 'start' | 'restart' | 'maxRestarts' | 'within' | 'backoff' | Beside> {}
 
 /** Options of {@link pool}. Budget and backoff are those of each member. */
-export interface PoolOptions extends Omit<SpawnOptions, 'name' | 'start'> {
+export interface PoolOptions extends Omit<SpawnOptions, 'name' | 'start' | Beside> {
   /** Members it begins with; default 1. */
   readonly size?: number | undefined;
   /** Longest orderly end of all members, which stop at the same time; default `'5s'`. */

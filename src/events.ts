@@ -4,11 +4,21 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
-import type { ActorRef } from './actor-ref.js';
+import { type ActorRef, coreOf } from './actor-ref.js';
 import type { ReasonTag } from './error-codes.js';
 import { createError, type ExitReason } from './errors.js';
+import type { HealthState } from './health.js';
+import { type HookRunner, isPromise, within } from './lifecycle.js';
 import type { EventLog } from './logger.js';
-import { LISTEN_ALL, LISTEN_FAILURE, LISTEN_WARNINGS, type NativeAddress, type NativeEvent } from './native.js';
+import {
+  LISTEN_ALL,
+  LISTEN_FAILURE,
+  LISTEN_MESSAGES,
+  LISTEN_OBSERVED,
+  LISTEN_WARNINGS,
+  type NativeAddress,
+  type NativeEvent,
+} from './native.js';
 
 /** Something that happened to an actor. */
 export interface ActorEvent {
@@ -46,6 +56,28 @@ export interface ActorRestartEvent extends ActorEndEvent {
   readonly delayMs: number;
 }
 
+/** An actor's health has changed. */
+export interface ActorHealthEvent extends ActorEvent {
+  /** How it was. */
+  readonly from: HealthState;
+  /** How it is. */
+  readonly to: HealthState;
+  /** Why, in its own words. */
+  readonly text: string;
+}
+
+/** A message of an actor. */
+export interface MessageEvent extends ActorEvent {
+  /** Bytes of payload. */
+  readonly size: number;
+}
+
+/** A message that was handled. */
+export interface MessageProcessedEvent extends MessageEvent {
+  /** From the moment its turn began until the turn's effects had taken place, in milliseconds. */
+  readonly latencyMs: number;
+}
+
 /** A message without a receiver. */
 export interface DeadLetter {
   /** Number within its system. */
@@ -76,6 +108,14 @@ export interface SupervisorEvent {
   readonly reason: ExitReason;
 }
 
+/** A hook or a listener failed. */
+export interface HookFailedEvent extends HostEvent {
+  /** Name of the hook, or of the event that was listened to. */
+  readonly hook: string;
+  /** Path of the actor whose hook it is; empty for a listener to the system. */
+  readonly path: string;
+}
+
 /** A line that a guest logged. */
 export interface LogEvent extends ActorEvent {
   /** How important it is. */
@@ -98,12 +138,18 @@ export interface TroupeEvents {
   'actor:restarting': ActorRestartEvent;
   /** An actor came up again. */
   'actor:restarted': ActorEndEvent;
+  /** An actor's health has changed. */
+  'actor:health': ActorHealthEvent;
+  /** A message is given to its handler. Only while somebody listens. */
+  'message:received': MessageEvent;
+  /** A message was handled. Only while somebody listens. */
+  'message:processed': MessageProcessedEvent;
   /** A message without a receiver. */
   deadletter: DeadLetter;
   /** A batch of messages crashed, one by one none of them does. */
   'crash-unreproduced': ActorEvent;
-  /** A listener threw. */
-  'hook-failed': HostEvent;
+  /** A hook or a listener threw, rejected, or took too long. */
+  'hook-failed': HookFailedEvent;
   /** Compiled components cannot be kept, or what was kept was thrown away. */
   'cache:unusable': HostEvent;
   /** More live actors than pooled instances. */
@@ -132,6 +178,9 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   'actor:crashed': true,
   'actor:restarting': true,
   'actor:restarted': true,
+  'actor:health': true,
+  'message:received': true,
+  'message:processed': true,
   deadletter: true,
   'crash-unreproduced': true,
   'hook-failed': true,
@@ -145,6 +194,15 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   'system:shutdown': true,
 };
 
+/** Events that there are only while somebody listens to them. */
+const MESSAGE_EVENTS = ['message:received', 'message:processed'] as const;
+
+/** An actor with hooks. */
+interface Observed {
+  readonly ref: ActorRef<never, unknown>;
+  readonly runner: HookRunner;
+}
+
 type Listener = (event: unknown) => unknown;
 
 /** What a hub needs. */
@@ -152,6 +210,8 @@ export interface EventHubOptions {
   readonly log: EventLog | undefined;
   /** Makes the reference of an address. */
   readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
+  /** Longest wait for what a listener returned. */
+  readonly limitMs: number;
   /** Tells the addon which events are wanted. */
   readonly listen: (mask: number) => void;
   /** Called when the root gave up, if that is to have a consequence. */
@@ -163,6 +223,11 @@ export class EventHub {
   readonly #options: EventHubOptions;
   readonly #listeners = new Map<string, Set<Listener>>();
   readonly #channels = new Map<string, Channel>();
+  readonly #observed = new Map<string, Observed>();
+  /** Runners of hooks that may be busy. */
+  readonly #runners = new Set<HookRunner>();
+  /** Spawns under way of actors with hooks. */
+  #reserved = 0;
   #mask = 0;
 
   constructor(options: EventHubOptions) {
@@ -205,17 +270,81 @@ export class EventHub {
     const { event: name } = event;
     this.#guarded(name, () => this.#options.log?.write(event));
     if (name === 'system:failed') this.#options.onFailure?.();
+    if (this.#observed.size > 0 && event.address) this.#tellHooks(event, event.address);
     const listeners = this.#listeners.get(name);
     const published = this.#channels.get(name);
     if (listeners === undefined && !published?.hasSubscribers) return;
-    const value = this.#publicForm(event);
-    published?.publish(value);
-    for (const listener of listeners ?? []) {
-      this.#guarded(name, () => {
-        const result = listener(value);
-        if (result instanceof Promise) result.catch(error => this.#failed(name, error));
-      });
+    // What concerns several messages at a time is told message by message.
+    for (const one of event.sizes?.map(size => ({ ...event, size })) ?? [event]) {
+      const value = this.#publicForm(one);
+      published?.publish(value);
+      for (const listener of listeners ?? []) this.#call(name, listener, value);
     }
+  }
+
+  /** Makes sure that nothing of an actor that is about to come up is missed; the result takes that back. */
+  reserve(): () => void {
+    this.#reserved += 1;
+    this.#tell();
+    return () => {
+      this.#reserved -= 1;
+      this.#tell();
+    };
+  }
+
+  /** Resolves when the hooks of all actors are done with what they were told, and those that ended are. */
+  async hooksSettled(): Promise<void> {
+    await Promise.all([...this.#runners].map(runner => runner.settled()));
+  }
+
+  /** Tells the hooks of an actor of its life from now on; the actor's end ends that. */
+  observe(ref: ActorRef<never, unknown>, runner: HookRunner): void {
+    this.#observed.set(keyOf(coreOf(ref)), { ref, runner });
+    this.#runners.add(runner);
+    this.#tell();
+  }
+
+  /** Tells them of nothing more. */
+  forget(ref: ActorRef<never, unknown>): void {
+    const key = keyOf(coreOf(ref));
+    const runner = this.#observed.get(key)?.runner;
+    this.#observed.delete(key);
+    if (runner !== undefined) this.#runners.delete(runner);
+    this.#tell();
+  }
+
+  /** The hooks of an actor, if it has any and lives. */
+  hooksOf(core: { readonly index: number; readonly tagLo: number; readonly tagHi: number }): HookRunner | undefined {
+    return this.#observed.size === 0 ? undefined : this.#observed.get(keyOf(core))?.runner;
+  }
+
+  /** Reports a hook that failed. */
+  hookFailed(hook: string, error: unknown, path: string): void {
+    this.#failed(hook, error, path);
+  }
+
+  #tellHooks(event: NativeEvent, address: NativeAddress): void {
+    const key = keyOf({ index: address[0], tagLo: address[1], tagHi: address[2] });
+    const observed = this.#observed.get(key);
+    if (observed === undefined) return;
+    const { ref, runner } = observed;
+    const { path = ref.path, incarnation = 0 } = event;
+    runner.tell(event, Object.freeze({ ref, path, incarnation, state: ref.state }));
+    if (event.event !== 'actor:stopped' && event.event !== 'actor:failed') return;
+    this.#observed.delete(key);
+    // Its last hooks may still run.
+    void runner.settled().then(() => this.#runners.delete(runner));
+    this.#tell();
+  }
+
+  #call(name: string, listener: Listener, value: object): void {
+    this.#guarded(name, () => {
+      const result = listener(value);
+      if (!isPromise(result)) return;
+      within(result, this.#options.limitMs, (...failure) => {
+        if (failure.length > 0) this.#failed(name, failure[0]);
+      });
+    });
   }
 
   /** Reports what went wrong in code that only observes. */
@@ -231,18 +360,24 @@ export class EventHub {
     }
   }
 
-  #failed(name: string, error: unknown): void {
+  #failed(name: string, error: unknown, path?: string): void {
     // A listener for failures that fails itself must not call itself again.
     if (name === 'hook-failed') return;
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    this.emit({ event: 'hook-failed', text: `on '${name}': ${text}` });
+    this.emit({ event: 'hook-failed', hook: name, text: `on '${name}': ${text}`, ...(path ? { path } : {}) });
   }
 
   /** Tells the addon what is wanted, if that has changed. */
   #tell(): void {
     const watched = this.#listeners.size > 0 || [...this.#channels.values()].some(each => each.hasSubscribers);
     const { log, onFailure } = this.#options;
-    const mask = (watched ? LISTEN_ALL : 0) | (log ? LISTEN_WARNINGS : 0) | (onFailure ? LISTEN_FAILURE : 0);
+    const messages = MESSAGE_EVENTS.some(name => this.#listeners.has(name) || this.#channels.get(name)?.hasSubscribers);
+    const mask =
+      (watched ? LISTEN_ALL : 0) |
+      (log ? LISTEN_WARNINGS : 0) |
+      (onFailure ? LISTEN_FAILURE : 0) |
+      (this.#observed.size + this.#reserved > 0 ? LISTEN_OBSERVED : 0) |
+      (messages ? LISTEN_MESSAGES : 0);
     if (mask === this.#mask) return;
     this.#mask = mask;
     this.#options.listen(mask);
@@ -255,6 +390,7 @@ export class EventHub {
       return Object.freeze(deadLetter({ id, size, time, ...event } as Parameters<typeof deadLetter>[0]));
     }
     if (name === 'supervisor:gave-up' || name === 'system:failed') return Object.freeze({ path, ...detailsOf(event) });
+    if (event.event === 'hook-failed') return Object.freeze({ text: event.text ?? '', hook: event.hook ?? '', path });
     if (!address) return Object.freeze({ text: event.text ?? '' });
     const { incarnation, uptimeMs } = event;
     const subject = { ref: this.#options.refOf(address, path), path, incarnation, uptimeMs };
@@ -271,6 +407,12 @@ function detailsOf(event: NativeEvent): object {
     }
     case 'actor:restarting':
       return { reason, attempt: event.attempt, delayMs: event.delayMs };
+    case 'actor:health':
+      return { from: event.from, to: event.to, text: event.text };
+    case 'message:received':
+      return { size: event.size };
+    case 'message:processed':
+      return { size: event.size, latencyMs: event.latencyMs };
     case 'log':
       return { level: ['debug', 'info', 'warn', 'error'][event.level ?? 1], text: event.text };
     case 'actor:started':
@@ -279,6 +421,11 @@ function detailsOf(event: NativeEvent): object {
     default:
       return { reason };
   }
+}
+
+/** Names an actor in a table: its address without what may change. */
+function keyOf({ index, tagLo, tagHi }: { index: number; tagLo: number; tagHi: number }): string {
+  return `${index}:${tagLo}:${tagHi}`;
 }
 
 /** A dead letter in its public form. */

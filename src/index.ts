@@ -61,20 +61,37 @@ export {
   TroupeError,
   ValueError,
 } from './errors.js';
+export type { EventCallbacks } from './event-callbacks.js';
 export type {
   ActorCrashEvent,
   ActorEndEvent,
   ActorEvent,
+  ActorHealthEvent,
   ActorRestartEvent,
   DeadLetter,
   EventName,
+  HookFailedEvent,
   HostEvent,
   LogEvent,
+  MessageEvent,
+  MessageProcessedEvent,
   SupervisorEvent,
   TroupeEvents,
 } from './events.js';
 export type { Faults } from './faults.js';
+export type { HealthAnswer, HealthCheckConfig, HealthState, HealthStatus, SystemHealth } from './health.js';
 export type { KeepAliveMode } from './keep-alive.js';
+export type {
+  HookContext,
+  HookEndContext,
+  HookErrorContext,
+  HookHealthContext,
+  HookMessageContext,
+  HookProcessedContext,
+  HookRestartContext,
+  LifecycleHooks,
+  PreStartContext,
+} from './lifecycle.js';
 export type { Logger } from './logger.js';
 export type { Monitor } from './monitor.js';
 export type {
@@ -91,6 +108,7 @@ export type {
 export type { Pool, PoolMember } from './pool.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
 export type { HandledSignal } from './signals.js';
+export type { CustomState } from './state.js';
 export type {
   ChildHandle,
   ChildrenOf,

@@ -65,6 +65,15 @@ export interface NativeSpawnOptions {
   /** Start attempts that fail, and messages that trap, in a test. */
   readonly failStarts: readonly number[];
   readonly trapOn: readonly number[];
+  /** 0 for no probes. */
+  readonly healthIntervalMs: number;
+  readonly healthTimeoutMs: number;
+  readonly healthFailures: number;
+  readonly healthRestart: boolean;
+  /** What is told of it even if nobody listens to the system: {@link OBSERVE_LIFE}, {@link OBSERVE_MESSAGES}. */
+  readonly observe: number;
+  /** Custom state for each start. */
+  readonly state: Uint8Array | null;
 }
 
 /** Why an actor ended. */
@@ -88,6 +97,13 @@ export interface NativeCounters {
 /** Index, tag (low, high), id (low, high). */
 export type NativeAddress = readonly [index: number, tagLo: number, tagHi: number, idLo: number, idHi: number];
 
+/** Whether the machinery runs. */
+export interface NativeVitals {
+  readonly live: boolean;
+  readonly ready: boolean;
+  readonly started: boolean;
+}
+
 /** What an actor is doing. */
 export interface NativeStatus {
   readonly address: NativeAddress;
@@ -100,6 +116,8 @@ export interface NativeStatus {
   readonly inHand: number;
   readonly uptimeMs: number;
   readonly counters: NativeCounters;
+  /** What the last probe found. */
+  readonly health: { readonly status: string; readonly text: string };
   readonly exit: NativeExit | null;
 }
 
@@ -153,6 +171,11 @@ export interface NativeEvent {
   readonly target?: string;
   readonly size?: number;
   readonly time?: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly sizes?: readonly number[];
+  readonly latencyMs?: number;
+  readonly hook?: string;
 }
 
 /** A child to be: an actor, a supervisor, or a pool, by {@link NODE_ACTOR} and its like. */
@@ -341,6 +364,10 @@ export interface NativeSystem {
   audit(): NativeAudit;
   deadLetters(): readonly NativeDeadLetter[];
   abortAsk(slot: number): void;
+  /** Replaces the custom state for an actor's next start; `false` when it has ended. */
+  setState(index: number, tagLo: number, tagHi: number, state: Uint8Array): boolean;
+  /** Whether the threads run, and whether the system takes work. */
+  vitals(): NativeVitals;
   listen(mask: number): void;
   /** Whether any actor has queued or running work. */
   busy(): boolean;
@@ -385,7 +412,7 @@ export const EVENT_SLOT = 0xffffffff;
 /** Slot of a completion that is work for an actor that this environment runs; its status is one of {@link WORK}. */
 export const WORK_SLOT = 0xfffffffe;
 /** Kinds of work. The payload is a head of eight words and then frames. */
-export const WORK = { start: 1, turn: 2, stop: 3, abandoned: 4, ended: 5 } as const;
+export const WORK = { start: 1, turn: 2, stop: 3, abandoned: 4, ended: 5, health: 6 } as const;
 /** Bytes of that head: address (index, tag low, tag high), job, incarnation, definition, generation, frames. */
 export const WORK_HEAD_BYTES = 32;
 /** `Infinity` in a field of 32 bits. */
@@ -404,6 +431,15 @@ export const LISTEN_ALL = 1;
 export const LISTEN_FAILURE = 4;
 /** {@link NativeSystem.listen}: what a logger tells: restarts, actors that gave up, log lines of guests, faults of the host. */
 export const LISTEN_WARNINGS = 2;
+/** {@link NativeSystem.listen}: the lives and messages of actors that are observed themselves. */
+export const LISTEN_OBSERVED = 8;
+/** {@link NativeSystem.listen}: every message of every actor. */
+export const LISTEN_MESSAGES = 16;
+
+/** {@link NativeSpawnOptions.observe}: its life. */
+export const OBSERVE_LIFE = 1;
+/** {@link NativeSpawnOptions.observe}: its messages. */
+export const OBSERVE_MESSAGES = 2;
 
 let binding: NativeBinding | undefined;
 

@@ -4,6 +4,7 @@
  */
 import { availableParallelism } from 'node:os';
 import type { ActorRef } from './actor-ref.js';
+import type { BesideOptions } from './beside.js';
 import { type CacheFolder, cacheFolder } from './cache-folder.js';
 import {
   type Checked,
@@ -22,8 +23,11 @@ import {
 } from './check.js';
 import type { Codec } from './codec.js';
 import type { Duration, Size } from './duration.js';
+import { callbacksShape, type EventCallbacks } from './event-callbacks.js';
 import { type Faults, faultsShape, faultsTemplate } from './faults.js';
+import { type HealthCheckConfig, healthShape, healthTemplate } from './health.js';
 import type { KeepAliveMode } from './keep-alive.js';
+import { hooksShape, type LifecycleHooks, observeBits } from './lifecycle.js';
 import { isLogger, type Logger } from './logger.js';
 import { checkName } from './names.js';
 import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
@@ -82,6 +86,10 @@ export interface SystemOptions {
   readonly trapBacktrace?: boolean | undefined;
   /** How many dead letters are kept; default 1,000. */
   readonly deadLetters?: number | undefined;
+  /** Functions that are told of all its actors; default none. */
+  readonly events?: EventCallbacks | undefined;
+  /** Longest wait for what a hook or a listener returned; default `'5s'`, `Infinity` is allowed. */
+  readonly hookTimeout?: Duration | undefined;
   /** Seed of the system's random numbers; default a random one. */
   readonly seed?: number | undefined;
   /** Signals that shut the system down, then end the process; default `false`, `true` is SIGTERM and SIGINT. */
@@ -143,6 +151,16 @@ export interface SpawnOptions {
   readonly codec?: Codec<never, unknown> | undefined;
   /** Whether it may answer on the JavaScript thread; default the system's. */
   readonly inline?: boolean | undefined;
+  /** How its health is probed: an object, or `true` for the defaults; default `false`. */
+  readonly health?: HealthCheckConfig | boolean | undefined;
+  /** Functions that are told of its life; default none. */
+  readonly hooks?: LifecycleHooks | undefined;
+  /** Longest wait for what one of its hooks returned; default the system's. */
+  readonly hookTimeout?: Duration | undefined;
+  /** First value of its custom state, `ref.state`; default none. */
+  readonly state?: unknown;
+  /** Whether each start of the guest is given the state as it is then; default `false`. */
+  readonly stateInConfig?: boolean | undefined;
   /** What is to go wrong, in a test; default nothing. */
   readonly faults?: Faults | undefined;
 }
@@ -154,6 +172,8 @@ export interface ShutdownOptions {
 }
 
 const MAX_U32 = FOREVER - 1;
+
+const hookLimit = duration({ min: 1, max: DAY_MS, infinite: true });
 
 const limits = shape({
   memory: size({ min: 64 * KIB, max: 4 * GIB }),
@@ -191,6 +211,7 @@ export const actorFields = {
   limits,
   codec: instance('a codec: an object with encode and decode', isCodec),
   inline: flag,
+  health: healthShape,
   faults: faultsShape,
 };
 
@@ -206,6 +227,10 @@ const spawnShape = shape({
   ...actorFields,
   ...budgetFields,
   start: oneOf('now', 'on-first-message'),
+  hooks: hooksShape,
+  hookTimeout: hookLimit,
+  state: (value: unknown) => value,
+  stateInConfig: flag,
 });
 
 const systemShape = shape({
@@ -233,6 +258,8 @@ const systemShape = shape({
   trapHandling: oneOf('signals', 'explicit'),
   trapBacktrace: flag,
   deadLetters: integer({ min: 0, max: 1_000_000 }),
+  events: callbacksShape,
+  hookTimeout: hookLimit,
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
   handleSignals: signalsOption,
   onRootFailure: oneOf('stay', 'exit'),
@@ -258,6 +285,8 @@ export interface SystemSettings {
   readonly limits: CheckedLimits;
   readonly signals: readonly HandledSignal[];
   readonly exitOnFailure: boolean;
+  readonly events: EventCallbacks;
+  readonly hookTimeoutMs: number;
 }
 
 /** Slots that the pools of instances have at most; more live actors are instantiated on demand. */
@@ -287,11 +316,21 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
     limits: given.limits ?? {},
     signals: given.handleSignals ?? [],
     exitOnFailure: given.onRootFailure === 'exit',
+    events: given.events ?? {},
+    hookTimeoutMs: given.hookTimeout ?? 5000,
   };
 }
 
 /** The part of a spawn that is the same for many actors. */
 export type SpawnTemplate = Omit<NativeSpawnOptions, 'peers' | 'user'>;
+
+/** Reads what lies beside the actor in this environment; `undefined` when nothing does. */
+export function besideOptions(options: SpawnOptions): BesideOptions | undefined {
+  const { hooks, state, stateInConfig, hookTimeout } = options;
+  if (hooks === undefined && state === undefined && stateInConfig !== true) return undefined;
+  const hookTimeoutMs = hookTimeout === undefined ? undefined : hookLimit(hookTimeout, 'hookTimeout');
+  return { hooks, state, stateInConfig, hookTimeoutMs };
+}
 
 /** Reads the options of a spawn; all that is wrong with them is found here. */
 export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline: boolean): SpawnTemplate {
@@ -300,6 +339,7 @@ export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline:
     ...actorTemplate(given, defaults, inline),
     ...budgetTemplate(given, ''),
     start: given.start === 'on-first-message' ? 1 : 0,
+    observe: observeBits(given.hooks),
   };
 }
 
@@ -321,6 +361,9 @@ export function actorTemplate(given: CheckedActor, defaults: CheckedLimits, inli
     ...limitsTemplate({ ...defaults, ...given.limits }),
     startTimeoutMs: forever(given.startupTimeout ?? 10_000),
     inline: inline && (given.inline ?? true),
+    ...healthTemplate(given.health),
+    observe: 0,
+    state: null,
     ...faultsTemplate(given.faults),
   };
 }

@@ -18,6 +18,13 @@ import type { Callers } from './local/callers.js';
 import type { NativeAddress, NativeStatus } from './native.js';
 import { type Address, ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
 import type { Slot } from './slots.js';
+import type { StateCell } from './state.js';
+
+/** The hooks of an actor, as a reference knows them. */
+export interface EndHooks {
+  /** Resolves when those of the end are done. */
+  ended(holds: boolean): Promise<void>;
+}
 
 /** What all references of a system share. */
 export interface RefOwner {
@@ -28,6 +35,10 @@ export interface RefOwner {
   countLate(): void;
   /** Reports what went wrong in code that only observes. */
   readonly fault: (error: unknown) => void;
+  /** The hooks of an actor that lives. */
+  hooksOf(core: RefCore): EndHooks | undefined;
+  /** The custom state of an actor, made when it is first asked for. */
+  stateOf(core: RefCore): StateCell;
   /** Says once that a request without a deadline may wait for ever. */
   warnOfEndlessAsk(path: string): void;
 }
@@ -63,6 +74,7 @@ export class RefCore implements Target {
   #path: string | undefined;
   #exit: ExitReason | undefined = undefined;
   #stopped: Promise<ExitReason> | undefined = undefined;
+  #state: StateCell | undefined = undefined;
 
   constructor(
     owner: RefOwner,
@@ -153,7 +165,10 @@ export class RefCore implements Target {
     const { port } = this.owner;
     if (port.closed) return Promise.resolve(this.#exit ?? SHUT_DOWN);
     const { index, tagLo, tagHi } = this;
-    return this.#exits(slot => port.native.stop(index, tagLo, tagHi, drain, graceMs, slot), true);
+    return this.#afterHooks(
+      this.#exits(slot => port.native.stop(index, tagLo, tagHi, drain, graceMs, slot), true),
+      true,
+    );
   }
 
   kill(): boolean {
@@ -182,7 +197,10 @@ export class RefCore implements Target {
       const { index, tagLo, tagHi } = this;
       this.#stopped = port.closed
         ? Promise.resolve(this.#exit ?? SHUT_DOWN)
-        : this.#exits(slot => port.native.watch(index, tagLo, tagHi, slot), false).catch(endedUnseen);
+        : this.#afterHooks(
+            this.#exits(slot => port.native.watch(index, tagLo, tagHi, slot), false).catch(endedUnseen),
+            false,
+          );
     }
     return this.#stopped;
   }
@@ -217,6 +235,22 @@ export class RefCore implements Target {
       failure.message || (late ? `no reply within ${formatDuration(timeoutMs)}` : undefined) || SAID[code] || code;
     const message = `${operation} ${actor}: ${said}`;
     return errorFromNative(number, failure, late ? { actor, timeoutMs } : { actor }, message);
+  }
+
+  /** Its custom state. */
+  get state(): StateCell {
+    this.#state ??= this.owner.stateOf(this);
+    return this.#state;
+  }
+
+  /** An end is told after its hooks were (`STOP-2`). */
+  #afterHooks(exit: Promise<ExitReason>, holds: boolean): Promise<ExitReason> {
+    const runner = this.owner.hooksOf(this);
+    if (runner === undefined) return exit;
+    return exit.then(async reason => {
+      await runner.ended(holds);
+      return reason;
+    });
   }
 
   /** A call that ends when the actor has ended. */

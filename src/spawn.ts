@@ -4,6 +4,7 @@
  */
 import { type AnyDefinition, codecOf, isDefinition } from './actor.js';
 import { ActorRef, coreOf, isActorRef } from './actor-ref.js';
+import { Beside, type BesideOptions, type BesideOwner } from './beside.js';
 import { CallWaiter } from './call-waiter.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
@@ -12,7 +13,7 @@ import { createError, errorFromNative } from './errors.js';
 import type { LocalActors } from './local/local-actors.js';
 import { checkName } from './names.js';
 import { INLINE_FAILED, type NativePeer } from './native.js';
-import { type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
+import { besideOptions, type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
 import { type Port, tableFull } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
 
@@ -37,11 +38,13 @@ export class Spawner {
   readonly #owner: RefOwner;
   readonly #port: Port;
   readonly #actors: LocalActors;
+  readonly #beside: BesideOwner;
   readonly #settings: SystemSettings;
   readonly #definitions = new WeakMap<AnyDefinition, Source>();
 
-  constructor(owner: RefOwner, actors: LocalActors, settings: SystemSettings) {
+  constructor(owner: RefOwner, actors: LocalActors, settings: SystemSettings, beside: BesideOwner) {
     this.#owner = owner;
+    this.#beside = beside;
     this.#port = owner.port;
     this.#actors = actors;
     this.#settings = settings;
@@ -51,7 +54,32 @@ export class Spawner {
   spawn(what: Component | AnyDefinition, options: SpawnOptions = {}): Promise<ActorRef<unknown, unknown>> {
     const source = this.#source(what);
     if (!isObject(options)) throw mismatch('options', 'an object', options);
-    const key = keyOf(options);
+    const given = besideOptions(options);
+    return given === undefined ? this.#spawn(source, options) : this.#spawnBeside(source, options, given);
+  }
+
+  /** Spawns an actor with hooks or custom state. All of it is checked before the first hook runs. */
+  async #spawnBeside(source: Source, options: SpawnOptions, given: BesideOptions): Promise<ActorRef<unknown, unknown>> {
+    const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
+    const name = options.name === undefined ? undefined : checkName(options.name, 'name');
+    nativePeers(this.#owner, options.peers ?? {}, 'peers');
+    if (source.definition === undefined) configBytes(options.config);
+    const beside = new Beside(this.#beside, given);
+    beside.stateBytes();
+    await beside.before(name);
+    try {
+      if (this.#port.closed) throw createError('ERR_SHUTDOWN', { message: 'spawn: the system is shut down' });
+      const ref = await this.#spawn(source, options, beside);
+      if (template.start === 0) await beside.started();
+      return ref;
+    } catch (error) {
+      beside.failed(error);
+      throw error;
+    }
+  }
+
+  #spawn(source: Source, options: SpawnOptions, beside?: Beside): Promise<ActorRef<unknown, unknown>> {
+    const key = beside === undefined ? keyOf(options) : undefined;
     let spec = key === undefined ? undefined : source.specs.get(key);
     const name = options.name === undefined ? '' : checkName(options.name, 'name');
     // A JavaScript actor gets its configuration as it is.
@@ -60,11 +88,12 @@ export class Spawner {
     const isOwn = spec === undefined && (key === undefined || !inScratch || source.specs.size >= MAX_SPECS);
     if (spec === undefined || !inScratch) {
       const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
-      spec = this.#prepare(source, template, options, inScratch ? EMPTY : config);
+      const state = beside?.stateBytes() ?? null;
+      spec = this.#prepare(source, { ...template, state }, options, inScratch ? EMPTY : config);
       if (!isOwn && inScratch) source.specs.set(key!, spec);
     }
     try {
-      return this.#start(source, spec, name, inScratch ? config : EMPTY, options);
+      return this.#start(source, spec, name, inScratch ? config : EMPTY, options, beside);
     } finally {
       if (isOwn || !inScratch) this.#port.native.release(spec);
     }
@@ -103,6 +132,7 @@ export class Spawner {
     name: string,
     config: Uint8Array,
     options: SpawnOptions,
+    beside: Beside | undefined,
   ): Promise<ActorRef<unknown, unknown>> {
     const port = this.#port;
     // What was sent before belongs before: a message to an actor that this one replaces.
@@ -119,10 +149,15 @@ export class Spawner {
       throw errorFromNative(INLINE_FAILED - result, port.scratchFailure(INLINE_FAILED - result), context);
     }
     const ref = this.#ref(source, name, options);
-    if (result === 0) return Promise.resolve(ref);
+    if (result === 0) {
+      beside?.attach(ref);
+      return Promise.resolve(ref);
+    }
     // The entry whose number was given above: nothing ran in between.
     const context = { message: `spawn ${name || 'an actor'}: it did not come up` };
-    return port.call(new CallWaiter(() => ref, context), () => {}) as Promise<ActorRef<unknown, unknown>>;
+    const up = port.call(new CallWaiter(() => ref, context), () => {}) as Promise<ActorRef<unknown, unknown>>;
+    beside?.attach(ref);
+    return up;
   }
 
   /** The reference of the address in the scratch buffer. */

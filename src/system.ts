@@ -11,7 +11,9 @@ import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from '
 import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
 import { createError, rethrown, type TroupeError } from './errors.js';
+import { callbackEntries } from './event-callbacks.js';
 import { type DeadLetter, deadLetter, EventHub, type EventName, type TroupeEvents } from './events.js';
+import type { SystemHealth } from './health.js';
 import { Callers } from './local/callers.js';
 import { LocalActors } from './local/local-actors.js';
 import { EventLog, streamLogger } from './logger.js';
@@ -29,6 +31,7 @@ import { Port } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
 import { onSignals } from './signals.js';
 import { Spawner } from './spawn.js';
+import { States } from './state.js';
 import { Supervision } from './supervision.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -71,6 +74,7 @@ export class ActorSystem {
   readonly #supervision: Supervision;
   readonly #offSignals: () => void;
   readonly #name: string;
+  readonly #states = new States();
   #late = 0;
   #warned = false;
   #ending: Promise<void> | undefined;
@@ -105,11 +109,14 @@ export class ActorSystem {
         this.#late += 1;
       },
       fault: error => this.#events.fault(error),
+      hooksOf: core => this.#events.hooksOf(core),
+      stateOf: core => this.#states.of(core),
       warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
     };
     this.#events = new EventHub({
       log: this.#log,
       refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
+      limitMs: settings.hookTimeoutMs,
       listen: mask => {
         if (!this.#port.closed) system.listen(mask);
       },
@@ -134,8 +141,11 @@ export class ActorSystem {
       },
       warn: (fields, message) => this.#log?.warn(fields, message),
     });
-    this.#spawner = new Spawner(this.#owner, this.#actors, settings);
     this.#offSignals = onSignals(settings.signals, () => this.shutdown());
+    const { hookTimeoutMs } = settings;
+    const beside = { port: this.#port, events: this.#events, states: this.#states, hookTimeoutMs };
+    this.#spawner = new Spawner(this.#owner, this.#actors, settings, beside);
+    for (const [name, listener] of callbackEntries(settings.events)) this.#events.on(name, listener);
   }
 
   /** @internal This environment's side of the bridge. */
@@ -240,6 +250,16 @@ export class ActorSystem {
     return this.#events.on(event, listener);
   }
 
+  /**
+   * Whether the system runs (`live`) and takes work (`ready`), for the probes of an orchestrator. No actor
+   * is asked and no lock is held that a guest could hold up.
+   */
+  health(): SystemHealth {
+    if (this.#port.closed) return { live: false, ready: false, started: true };
+    const { live, ready, started } = this.#native.vitals();
+    return { live, ready: ready && this.#ending === undefined, started };
+  }
+
   /** What became of every message (`DLV-2`). At rest the sums agree, and `balanced` is true. */
   audit(): Audit {
     this.#port.flush();
@@ -296,6 +316,9 @@ export class ActorSystem {
     const ended = this.#port.call(waiter, slot => this.#native.shutdown(deadlineMs, slot));
     try {
       await Promise.race([ended, overdue]);
+      // The ends are told before anybody waits for the hooks of them.
+      this.#port.drainAll();
+      await Promise.race([this.#events.hooksSettled(), overdue]);
     } finally {
       clearTimeout(timer);
       this.#close();

@@ -2,7 +2,15 @@
  * The addon's side of the protocol in JavaScript, for tests of the buffers and the promise table
  * without actors. A `handler` decides what becomes of each record.
  */
-import type { NativeAudit, NativeHot, NativeNode, NativePlace, NativeSystem, NativeTree } from '../../src/native.js';
+import type {
+  NativeAudit,
+  NativeHot,
+  NativeNode,
+  NativePlace,
+  NativeSystem,
+  NativeTree,
+  NativeVitals,
+} from '../../src/native.js';
 
 const HEADER_BYTES = 40;
 
@@ -41,6 +49,14 @@ export class FakeNative implements NativeSystem {
 
   constructor(handler: Handler = () => {}) {
     this.#handler = handler;
+  }
+
+  setState(): boolean {
+    return true;
+  }
+
+  vitals(): NativeVitals {
+    return { live: true, ready: true, started: true };
   }
 
   attach(submit: Uint8Array, first: Uint8Array, second: Uint8Array, scratch: Uint8Array, wake: () => void): number {

@@ -13,7 +13,7 @@ import { Job } from './job.js';
 import { Life } from './life.js';
 import { LocalActor, type Surroundings } from './local-actor.js';
 import { LoopBudget } from './loop-budget.js';
-import { crashOf, EFFECT, FLAG_SINGLE, resultOf, WORK_BEGUN, WORK_DONE } from './result.js';
+import { crashOf, EFFECT, FLAG_SINGLE, healthOf, resultOf, WORK_BEGUN, WORK_DONE } from './result.js';
 
 /** What one actor gets besides its definition. */
 export interface LocalArgs {
@@ -189,17 +189,19 @@ export class LocalActors {
     for (; at < queue.length; at += 1) this.#later(queue[at]!);
   };
 
-  /** A start, or a stop. */
+  /** A start, a stop, or a health probe. */
   #call(job: Job): void {
     const { life, kind } = job;
     const { actor } = life;
-    const { start, stop } = actor.functions;
+    const { start, stop, health } = actor.functions;
     let result: unknown;
     try {
       if (kind === WORK.start && start !== undefined) {
         result = actor.scope.runInAsyncScope(start, actor.functions, actor.config, life.context as never);
       } else if (kind === WORK.stop && stop !== undefined) {
         result = actor.scope.runInAsyncScope(stop, actor.functions, life.context as never);
+      } else if (kind === WORK.health && health !== undefined) {
+        result = actor.scope.runInAsyncScope(health, actor.functions, life.context as never);
       }
     } catch (error) {
       this.#failed(job, error);
@@ -297,6 +299,7 @@ export class LocalActors {
       return;
     }
     if (kind === WORK.start) life.state = value;
+    if (kind === WORK.health) job.effects.push(...healthOf(value));
     this.#answer(job, WORK_DONE);
     if (kind === WORK.stop) life.end();
   }
@@ -328,7 +331,8 @@ export class LocalActors {
       job.effects.push(crashOf(error));
     }
     this.#answer(job, WORK_DONE);
-    life.end();
+    // A probe that fails is an answer: nothing of the actor was lost by it.
+    if (job.kind !== WORK.health) life.end();
   }
 
   #finish(job: Job): void {

@@ -9,7 +9,7 @@ const MAX_TEXT = 8 * 1024;
 const MAX_LINES = 16;
 
 /** Effects of a result; the kernel's numbers. */
-export const EFFECT = { reply: 1, fail: 2, stop: 12, crash: 13 } as const;
+export const EFFECT = { reply: 1, fail: 2, stop: 12, crash: 13, health: 48 } as const;
 
 /** Kinds of records that carry results; the kernel's numbers. */
 export const WORK_DONE = 260;
@@ -58,6 +58,18 @@ export function crashOf(thrown: unknown): Effect {
   const [name, message, stack] = describe(thrown);
   const text = [name, message, stack].map(part => `${part.slice(0, MAX_TEXT).replaceAll('\0', ' ')}\0`).join('');
   return { kind: EFFECT.crash, corr: 0, payload: encoder.encode(text) };
+}
+
+const HEALTH_STATES: readonly unknown[] = ['healthy', 'degraded', 'unhealthy', 'unknown'];
+
+/** What a probe's answer means; nothing for an actor that does not say. */
+export function healthOf(answer: unknown): Effect[] {
+  if (answer === undefined) return [];
+  const given =
+    typeof answer === 'object' && answer !== null ? (answer as { status?: unknown; text?: unknown }) : undefined;
+  const corr = HEALTH_STATES.indexOf(given === undefined ? answer : given.status);
+  const text = corr < 0 ? `health returned ${inspect(answer, { depth: 1 }).slice(0, MAX_TEXT)}` : (given?.text ?? '');
+  return [{ kind: EFFECT.health, corr: corr < 0 ? 2 : corr, payload: encoder.encode(String(text)) }];
 }
 
 /** Whatever was thrown, even something that throws when it is looked at. */

@@ -22,7 +22,7 @@ use troupe_actor::id::Address;
 use troupe_actor::mailbox::{BufferPool, Mailbox, Verdict};
 use troupe_actor::reason::{Crash, StartError};
 use troupe_actor::record::{FOREVER, Record};
-use troupe_actor::spec::{ActorSpec, MailboxSpec, Overflow, SpawnArgs};
+use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
 use troupe_actor::supervision::spec::RestartSpec;
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
@@ -161,6 +161,9 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         start_ms: u64::MAX,
         external: None,
         parent: None,
+        health: None,
+        state: None,
+        observed: Observed::default(),
     };
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address
 }

@@ -4,6 +4,7 @@
 //! behavior until the next call: the kernel reads effects where they lie. A behavior is owned by
 //! exactly one thread at a time, and is dropped after a [`Crash`].
 
+use crate::health::Health;
 use crate::reason::{Crash, ReasonTag, StartError};
 
 /// What an actor runs: a component instance, or Rust code in tests.
@@ -39,6 +40,14 @@ pub trait Behavior: Send {
     /// it really used the processor that long, or was only set aside by the system (`ENG-3`).
     fn was_slow(&self) -> bool {
         true
+    }
+
+    /// Answers a health probe, between two turns (`HLT-2`). By default nothing is known.
+    ///
+    /// # Errors
+    /// A crash as in [`Behavior::handle`]: the behavior is dropped.
+    fn health(&mut self) -> Result<Health, Crash> {
+        Ok(Health::default())
     }
 
     /// Goes down in order. A failure here is ignored: the behavior is dropped right after.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::behavior::Behavior;
 use crate::counters::Counters;
+use crate::health::Probe;
 use crate::id::{ActorId, Address};
 use crate::mailbox::Mailbox;
 use crate::reason::ExitReason;
@@ -30,7 +31,7 @@ pub struct Cell {
     pub running: bool,
     /// Messages wait for room: what comes now waits behind them.
     pub backlog: bool,
-    /// One message a turn: after a slow turn, or because its behavior asks for it (`TURN-5`).
+    /// One message a turn: after a slow turn, or because its behavior or an observer asks for it (`TURN-5`).
     pub single: bool,
     /// A test injects faults into its turns.
     pub faulty: bool,
@@ -38,6 +39,10 @@ pub struct Cell {
     pub external: bool,
     /// Its last turn in the queue's order was one message, answered to its sender.
     pub answers: bool,
+    /// Something else than a message waits for the next boundary: a probe, or the end of this life.
+    pub attention: bool,
+    /// Its messages are events.
+    pub observed: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
     /// Messages of the running turn.
@@ -183,6 +188,10 @@ pub struct Rare {
     pub place: Option<Place>,
     /// Monitors and links.
     pub bonds: Option<Box<Bonds>>,
+    /// Its health, if it is probed.
+    pub probe: Option<Box<Probe>>,
+    /// Custom state for the next start, in place of the spec's.
+    pub state: Option<Box<[u8]>>,
 }
 
 /// A port and one of its slots.
@@ -208,6 +217,8 @@ impl Cell {
             faulty: false,
             external: false,
             answers: false,
+            attention: false,
+            observed: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -235,6 +246,7 @@ impl Cell {
         self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
         self.faulty = spec.faults.is_some();
         self.external = spec.external.is_some();
+        self.observed = spec.observed.messages;
         self.spec = Some(spec);
         if args.name.is_some() || args.user.is_some() {
             let rare = self.rare_mut();
@@ -369,7 +381,9 @@ impl Cell {
         if crate::planted::is(crate::planted::Bug::ReplayInBatches) {
             return !behavior.takes_batches();
         }
-        !behavior.takes_batches() || self.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now)
+        !behavior.takes_batches()
+            || self.observed
+            || self.rare.as_deref().is_some_and(|rare| rare.replay > 0 || rare.single_until > now)
     }
 
     /// What only some actors have, made when first needed.

@@ -38,6 +38,15 @@ impl Clock {
         }
     }
 
+    /// The reading in nanoseconds; a manual clock has whole milliseconds.
+    #[must_use]
+    pub fn now_ns(&self) -> u64 {
+        match self {
+            Self::Monotonic(start) => u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX),
+            Self::Manual(_) => self.now_ms().saturating_mul(1_000_000),
+        }
+    }
+
     /// Whether it moves only when somebody moves it.
     #[inline]
     #[must_use]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::dead_letter::DeadLetter;
+use crate::health::Health;
 use crate::id::{ActorId, Address};
 use crate::reason::{Crash, ExitReason};
 
@@ -19,6 +20,8 @@ pub struct Subject {
     pub incarnation: u32,
     /// How long that life has lasted, in milliseconds.
     pub uptime_ms: u64,
+    /// Somebody observes this very actor.
+    pub observed: bool,
 }
 
 /// Something that happened.
@@ -46,6 +49,21 @@ pub enum Event {
     Stopped(Subject, ExitReason),
     /// An actor's restart budget is spent.
     Failed(Subject, ExitReason),
+    /// An actor's health has changed.
+    Health {
+        /// Which actor.
+        subject: Subject,
+        /// How it was.
+        from: Health,
+        /// How it is.
+        to: Health,
+    },
+    /// An observed actor begins to go down.
+    Stopping(Subject),
+    /// Messages of this many bytes each are given to their handler.
+    Received(Subject, Vec<u32>),
+    /// Messages of this many bytes each were handled: their turn took this many nanoseconds.
+    Processed(Subject, Vec<u32>, u64),
     /// A message without a receiver.
     DeadLetter(DeadLetter),
     /// A turn crashed, its messages one by one did not (`TURN-3`).

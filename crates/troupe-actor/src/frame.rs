@@ -50,6 +50,8 @@ pub mod kind {
     pub const SELF: u16 = 35;
     /// Configuration: the user's own bytes.
     pub const USER: u16 = 36;
+    /// Configuration: the actor's custom state as it is now, if it is to have it (`PER-2`).
+    pub const STATE: u16 = 37;
 }
 
 /// Kinds of frames that a guest returns.
@@ -81,6 +83,9 @@ pub mod effect {
     pub const CRASH: u16 = 13;
     /// Deliver nothing but the answers to these tags until one comes; payload: `u32` tags.
     pub const AWAIT: u16 = 14;
+    /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
+    /// 1 degraded, 2 unhealthy, the payload a text.
+    pub const HEALTH: u16 = 48;
 }
 
 /// On a tell effect: tell me with a send-failed frame when the message is refused.

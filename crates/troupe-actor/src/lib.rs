@@ -20,6 +20,7 @@ pub mod event;
 pub mod fault;
 pub mod frame;
 pub mod gate;
+pub mod health;
 pub mod id;
 pub mod interrupt;
 pub mod mailbox;

@@ -26,6 +26,9 @@ pub mod work {
     pub const ABANDONED: u32 = 4;
     /// The actor has ended for good: forget it.
     pub const ENDED: u32 = 5;
+    /// Answer a health probe, with an effect of the kind [`HEALTH`](crate::frame::effect::HEALTH); a crash
+    /// is an unhealthy answer.
+    pub const HEALTH: u32 = 6;
 
     /// Bytes in front of the frames, eight words: address (index, tag low, tag high), job number,
     /// incarnation, definition, generation of the actor's cell, frames.

@@ -33,6 +33,7 @@ pub struct Shared {
     slots: RwLock<Vec<Option<Arc<TurnSlot>>>>,
     dead_letters: Mutex<DeadLetters>,
     listeners: AtomicU32,
+    message_listeners: AtomicU32,
     closing: AtomicBool,
     /// A shutdown was asked for, and has its deadline.
     shutting_down: AtomicBool,
@@ -61,6 +62,7 @@ impl Shared {
             slots: RwLock::new(Vec::new()),
             dead_letters: Mutex::new(DeadLetters::new(dead_letters)),
             listeners: AtomicU32::new(0),
+            message_listeners: AtomicU32::new(0),
             closing: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -130,11 +132,19 @@ impl Shared {
 
     /// Counts environments that want events.
     pub fn listen(&self, on: bool) {
-        if on {
-            self.listeners.fetch_add(1, Ordering::Relaxed);
-        } else {
-            let _ = self.listeners.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
-        }
+        count(&self.listeners, on);
+    }
+
+    /// Counts environments that want an event for each message of every actor.
+    pub fn listen_to_messages(&self, on: bool) {
+        count(&self.message_listeners, on);
+    }
+
+    /// Whether anybody wants an event for each message.
+    #[inline]
+    #[must_use]
+    pub fn observes_messages(&self) -> bool {
+        self.message_listeners.load(Ordering::Relaxed) != 0
     }
 
     /// Whether anybody wants events: nothing is built for an event that nobody hears.
@@ -272,6 +282,15 @@ impl Shared {
                 port.deliver(&bytes);
             }
         }
+    }
+}
+
+/// One more, or one less.
+fn count(counter: &AtomicU32, on: bool) {
+    if on {
+        counter.fetch_add(1, Ordering::Relaxed);
+    } else {
+        let _ = counter.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |n| n.checked_sub(1));
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::behavior::BehaviorFactory;
 use crate::fault::Faults;
+use crate::health::HealthSpec;
 use crate::id::Address;
 use crate::supervision::spec::RestartSpec;
 use crate::tree::spec::Parent;
@@ -61,6 +62,21 @@ pub struct ActorSpec {
     /// The supervisor or pool it belongs to, filled in by the tree; `None` for the pool of spawned
     /// actors (`SUP-8`).
     pub parent: Option<Arc<Parent>>,
+    /// How it is probed, if it is (`HLT-1`).
+    pub health: Option<HealthSpec>,
+    /// Custom state that each start is given, until it is replaced (`PER-2`).
+    pub state: Option<Box<[u8]>>,
+    /// What an environment wants to hear of these actors even if it hears of no others.
+    pub observed: Observed,
+}
+
+/// What observers of one actor want to hear.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Observed {
+    /// Its life.
+    pub life: bool,
+    /// Its messages, which therefore come one a turn.
+    pub messages: bool,
 }
 
 /// An actor whose jobs are done by a port's environment, such as a JavaScript thread.

@@ -5,6 +5,7 @@ mod find;
 mod inject;
 mod quiet;
 mod supervise;
+mod vitals;
 
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -27,6 +28,9 @@ use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::ticker::Ticker;
 use crate::worker::{ShardHandle, Workers};
+
+use vitals::Beats;
+pub use vitals::Vitals;
 
 /// What a system is made from. Nothing here has a default.
 #[derive(Clone, Debug)]
@@ -111,6 +115,7 @@ pub struct ActorSystem {
     workers: Option<Arc<Workers>>,
     ticker: Arc<Ticker>,
     next_shard: AtomicU32,
+    beats: Beats,
 }
 
 thread_local! {
@@ -155,7 +160,7 @@ impl ActorSystem {
             .map(|(index, gate)| Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate))));
         let shards = shards.collect();
         let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, config.dead_letters));
-        Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0) }
+        Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0), beats: Beats::default() }
     }
 
     /// What the shards share: ports, names, dead letters.
@@ -216,7 +221,8 @@ impl ActorSystem {
             spawned
         };
         let (address, id) = spawned?;
-        if !inline && !spec.lazy {
+        // A start, or the timer of the first probe, which a sleeping worker does not know of.
+        if (!inline && !spec.lazy) || spec.health.is_some() {
             handle.gate.ring();
         }
         Ok(Spawned { address, id, ready: inline || spec.lazy })
@@ -294,6 +300,11 @@ impl ActorSystem {
     /// Ends an actor now. False when it has ended already.
     pub fn kill(&self, address: Address) -> bool {
         self.with_shard(address, |shard, shared| shard.kill(shared, address)).unwrap_or(false)
+    }
+
+    /// Replaces the custom state that the actor's next start is given. False when it has ended.
+    pub fn set_state(&self, address: Address, state: Box<[u8]>) -> bool {
+        self.with_shard(address, |shard, _| shard.set_state(address, state)).unwrap_or(false)
     }
 
     /// Tells the waiter when the actor has ended.

@@ -2,7 +2,7 @@
 //! and parks when nobody does, so that an idle process is never woken.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Condvar, Mutex};
@@ -21,6 +21,7 @@ pub struct Ticker {
 
 struct Shared {
     running: AtomicUsize,
+    ticks: AtomicU64,
     parked: AtomicBool,
     closed: AtomicBool,
     lock: Mutex<()>,
@@ -36,6 +37,7 @@ impl Ticker {
     pub fn new() -> std::io::Result<Self> {
         let shared = Arc::new(Shared {
             running: AtomicUsize::new(0),
+            ticks: AtomicU64::new(0),
             parked: AtomicBool::new(false),
             closed: AtomicBool::new(false),
             lock: Mutex::new(()),
@@ -68,6 +70,12 @@ impl Ticker {
         self.shared.running.fetch_sub(1, Ordering::SeqCst);
     }
 
+    /// Ticks so far.
+    #[must_use]
+    pub fn ticks(&self) -> u64 {
+        self.shared.ticks.load(Ordering::Relaxed)
+    }
+
     /// Whether the thread is parked: true in an idle process.
     #[must_use]
     pub fn is_parked(&self) -> bool {
@@ -87,6 +95,7 @@ impl Shared {
         let mut idle = 0;
         while !self.closed.load(Ordering::SeqCst) {
             std::thread::sleep(TICK);
+            self.ticks.fetch_add(1, Ordering::Relaxed);
             self.callbacks.lock().retain(|callback| callback());
             idle = if self.running.load(Ordering::SeqCst) == 0 { idle + 1 } else { 0 };
             if idle > LINGER_TICKS {

@@ -43,6 +43,8 @@ pub struct ShardHandle {
     pub gate: Arc<Gate>,
     /// Number of the current driver.
     driver: AtomicU64,
+    /// Rounds so far: whoever asks whether the system lives looks at whether it moves.
+    rounds: AtomicU64,
     watch: Mutex<Watch>,
 }
 
@@ -90,7 +92,19 @@ impl ShardHandle {
     /// A handle for a shard behind this gate.
     #[must_use]
     pub fn new(shard: Shard, gate: Arc<Gate>) -> Self {
-        Self { state: Mutex::new(shard), gate, driver: AtomicU64::new(1), watch: Mutex::default() }
+        Self {
+            state: Mutex::new(shard),
+            gate,
+            driver: AtomicU64::new(1),
+            rounds: AtomicU64::new(0),
+            watch: Mutex::default(),
+        }
+    }
+
+    /// Rounds that its drivers have begun.
+    #[must_use]
+    pub fn rounds(&self) -> u64 {
+        self.rounds.load(Ordering::Relaxed)
     }
 
     /// Takes what lies in the inbox over into mailboxes; the bytes of its records, `None` when it is
@@ -223,6 +237,8 @@ impl Workers {
     /// bytes that came through the inbox.
     fn round(&self, handle: &ShardHandle, driver: u64, own: &mut Own) -> Option<usize> {
         let shared = &*self.shared;
+        // Only the driver counts, so this needs no locked instruction.
+        handle.rounds.store(handle.rounds().wrapping_add(1), Ordering::Relaxed);
         let mut shard = handle.state.lock();
         shard.refresh_clock(shared);
         let bytes = handle.drain_inbox(&mut shard, shared, &mut own.scratch);

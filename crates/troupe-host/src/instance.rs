@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use troupe_actor::behavior::{Behavior, InlineTurn};
+use troupe_actor::frame::effect;
+use troupe_actor::health::Health;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
 use wasmtime::Store;
 use wasmtime::component::{TypedFunc, WasmList};
@@ -26,6 +28,7 @@ const STOP_BUDGET: u64 = 100_000_000;
 
 pub(crate) type StartFunc = TypedFunc<(&'static [u8],), (Result<(), String>,)>;
 pub(crate) type StopFunc = TypedFunc<(), ()>;
+pub(crate) type HealthFunc = TypedFunc<(), (Vec<u8>,)>;
 
 /// The export `handle`, typed by where its result may be read.
 #[derive(Clone, Copy)]
@@ -42,6 +45,7 @@ pub(crate) struct Exports {
     pub(crate) handle: Handle,
     pub(crate) start: Option<StartFunc>,
     pub(crate) stop: Option<StopFunc>,
+    pub(crate) health: Option<HealthFunc>,
 }
 
 /// The last turn's result.
@@ -176,6 +180,18 @@ impl Behavior for ComponentActor {
         fetch(data.wrapping_sub(STORE_BYTES), STORE_BYTES + size_of::<HostState>());
         fetch(self.memory, MEMORY_BYTES);
         fetch(turn.as_ptr(), turn.len().min(TURN_BYTES));
+    }
+
+    fn health(&mut self) -> Result<Health, Crash> {
+        let Some(health) = self.exports.health else { return Ok(Health::default()) };
+        self.begin(self.plan.turn_budget, false);
+        let (answer,) = health.call(&mut self.store, ()).map_err(|error| self.crash(&error))?;
+        // What `handle` returned last was read already: the guest may have used its memory again.
+        Health::read(&answer).ok_or_else(|| {
+            let what =
+                format!("`health` returned {} bytes without a frame of the kind {}", answer.len(), effect::HEALTH);
+            Crash::new(ReasonTag::HostError, what)
+        })
     }
 
     fn stop(&mut self) {

@@ -25,6 +25,7 @@ pub(crate) struct Prepared {
     handle: ComponentExportIndex,
     start: Option<ComponentExportIndex>,
     stop: Option<ComponentExportIndex>,
+    health: Option<ComponentExportIndex>,
     post_return: bool,
 }
 
@@ -39,8 +40,9 @@ impl Prepared {
             .ok_or_else(|| HostError::invalid("the component does not export `handle`"))?;
         let start = export(&component, "start", "func(config: list<u8>) -> result<_, string>", is_start)?;
         let stop = export(&component, "stop", "func()", is_stop)?;
+        let health = export(&component, "health", "func() -> list<u8>", is_health)?;
         let post_return = geometry.handle_has_post_return;
-        Ok(Self { engine, component, pre, handle, start, stop, post_return })
+        Ok(Self { engine, component, pre, handle, start, stop, health, post_return })
     }
 
     pub(crate) fn component(&self) -> &Component {
@@ -98,7 +100,12 @@ impl Prepared {
             Some(index) => Some(unsafe { TypedFunc::new_unchecked(instance.get_func(&mut *store, index)?) }),
             None => None,
         };
-        Some(Exports { handle, start, stop })
+        let health = match &self.health {
+            // SAFETY: `is_health` has checked it: nothing in, one `list<u8>` out.
+            Some(index) => Some(unsafe { TypedFunc::new_unchecked(instance.get_func(&mut *store, index)?) }),
+            None => None,
+        };
+        Some(Exports { handle, start, stop, health })
     }
 }
 
@@ -139,6 +146,10 @@ fn takes_bytes(func: &ComponentFunc) -> bool {
 fn is_start(func: &ComponentFunc) -> bool {
     let fits = |ty: Type| matches!(ty, Type::Result(ty) if ty.ok().is_none() && ty.err() == Some(Type::String));
     takes_bytes(func) && func.results().len() == 1 && func.results().all(fits)
+}
+
+fn is_health(func: &ComponentFunc) -> bool {
+    func.params().len() == 0 && func.results().len() == 1 && func.results().all(|ty| is_bytes(&ty))
 }
 
 fn is_stop(func: &ComponentFunc) -> bool {

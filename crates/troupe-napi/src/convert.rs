@@ -54,6 +54,19 @@ pub struct NativeExit {
 }
 
 #[napi(object)]
+pub struct NativeVitals {
+    pub live: bool,
+    pub ready: bool,
+    pub started: bool,
+}
+
+#[napi(object)]
+pub struct NativeHealth {
+    pub status: String,
+    pub text: String,
+}
+
+#[napi(object)]
 pub struct NativeCounters {
     pub offered: f64,
     pub accepted: f64,
@@ -77,6 +90,7 @@ pub struct NativeStatus {
     pub in_hand: u32,
     pub uptime_ms: f64,
     pub counters: NativeCounters,
+    pub health: NativeHealth,
     pub exit: Option<NativeExit>,
 }
 
@@ -158,6 +172,7 @@ impl From<&ActorStatus> for NativeStatus {
             in_hand: status.in_hand,
             uptime_ms: status.uptime_ms as f64,
             counters: NativeCounters::from(&status.counters),
+            health: NativeHealth { status: status.health.state.as_str().to_owned(), text: status.health.text.clone() },
             exit: status
                 .exit
                 .as_ref()

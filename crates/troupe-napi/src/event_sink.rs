@@ -11,9 +11,12 @@ use crate::convert::{address, sender};
 pub const ALL: u32 = 1;
 /// What a logger tells: restarts, ends by failure, log lines, faults of the host.
 pub const WARNINGS: u32 = 2;
-
 /// That the root gave up (`INT-6`).
 pub const FAILURE: u32 = 4;
+/// What befalls actors that are observed themselves.
+pub const OBSERVED: u32 = 8;
+/// Every message of every actor.
+pub const MESSAGES: u32 = 16;
 
 /// Whether an environment with this mask wants the event.
 pub fn is_wanted(event: &Event, mask: u32) -> bool {
@@ -30,7 +33,30 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
             | Event::SystemFailed(_)
     );
     let failure = matches!(event, Event::SystemFailed(_));
-    mask & ALL != 0 || (mask & WARNINGS != 0 && warning) || (mask & FAILURE != 0 && failure)
+    let message = matches!(event, Event::Received(..) | Event::Processed(..));
+    let observed = mask & OBSERVED != 0 && subject(event).is_some_and(|subject| subject.observed);
+    observed
+        || (mask & ALL != 0 && !message)
+        || (mask & MESSAGES != 0 && message)
+        || (mask & WARNINGS != 0 && warning)
+        || (mask & FAILURE != 0 && failure)
+}
+
+/// Which actor an event is about, if it is about one.
+fn subject(event: &Event) -> Option<&Subject> {
+    match event {
+        Event::Started(subject)
+        | Event::Crashed(subject, _)
+        | Event::Restarting { subject, .. }
+        | Event::Restarted(subject, _)
+        | Event::Stopping(subject)
+        | Event::Stopped(subject, _)
+        | Event::Failed(subject, _)
+        | Event::Health { subject, .. }
+        | Event::Received(subject, _)
+        | Event::Processed(subject, ..) => Some(subject),
+        _ => None,
+    }
 }
 
 /// The event as an object: its public name, and what it carries.
@@ -46,6 +72,16 @@ pub fn json(event: &Event) -> Vec<u8> {
         Event::Restarted(subject, why) => about("actor:restarted", subject, &json!({ "reason": reason(why) })),
         Event::Stopped(subject, why) => about("actor:stopped", subject, &json!({ "reason": reason(why) })),
         Event::Failed(subject, why) => about("actor:failed", subject, &json!({ "reason": reason(why) })),
+        Event::Health { subject, from, to } => about(
+            "actor:health",
+            subject,
+            &json!({ "from": from.state.as_str(), "to": to.state.as_str(), "text": to.text }),
+        ),
+        Event::Stopping(subject) => about("actor:stopping", subject, &Value::Null),
+        Event::Received(subject, sizes) => about("message:received", subject, &json!({ "sizes": sizes })),
+        Event::Processed(subject, sizes, nanos) => {
+            about("message:processed", subject, &json!({ "sizes": sizes, "latencyMs": *nanos as f64 / 1e6 }))
+        }
         Event::DeadLetter(letter) => merge(json!({ "event": "deadletter" }), &dead_letter(letter)),
         Event::CrashUnreproduced(subject) => about("crash-unreproduced", subject, &Value::Null),
         Event::Log { subject, level, text } => about("log", subject, &json!({ "level": level, "text": text })),

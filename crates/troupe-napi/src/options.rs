@@ -7,8 +7,9 @@ use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
 use troupe_actor::clock::Clock;
 use troupe_actor::fault::Faults;
+use troupe_actor::health::HealthSpec;
 use troupe_actor::id::Address;
-use troupe_actor::spec::{MailboxSpec, Overflow};
+use troupe_actor::spec::{MailboxSpec, Observed, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
 use troupe_host::Limits;
 
@@ -70,6 +71,12 @@ pub struct NativeSpawnOptions {
     pub user: Uint8Array,
     pub fail_starts: Vec<u32>,
     pub trap_on: Vec<u32>,
+    pub health_interval_ms: f64,
+    pub health_timeout_ms: f64,
+    pub health_failures: u32,
+    pub health_restart: bool,
+    pub observe: u32,
+    pub state: Either<Uint8Array, Null>,
 }
 
 /// Milliseconds; `Infinity`, and its stand-in of 32 bits, are `None`.
@@ -139,6 +146,30 @@ impl NativeSpawnOptions {
     /// Longest handler of an actor that an environment runs, in milliseconds.
     pub fn handler_ms(&self) -> u64 {
         milliseconds(self.handler_time_ms)
+    }
+
+    /// How it is probed; an interval of zero stands for not at all.
+    pub fn health_spec(&self) -> Option<HealthSpec> {
+        (self.health_interval_ms > 0.0).then_some(HealthSpec {
+            interval_ms: self.health_interval_ms as u64,
+            timeout_ms: self.health_timeout_ms as u64,
+            failures: self.health_failures,
+            restart: self.health_restart,
+        })
+    }
+
+    /// What is to be told of it even if nobody listens to the system: bit 0 its life, bit 1 its
+    /// messages.
+    pub fn observed(&self) -> Observed {
+        Observed { life: self.observe & 1 != 0, messages: self.observe & 2 != 0 }
+    }
+
+    /// Custom state for each start.
+    pub fn state(&self) -> Option<Box<[u8]>> {
+        match &self.state {
+            Either::A(bytes) => Some(Box::from(&**bytes)),
+            Either::B(_) => None,
+        }
     }
 
     pub fn mailbox_spec(&self) -> MailboxSpec {

@@ -25,8 +25,9 @@ use troupe_actor::spec::{ActorSpec, External, SpawnArgs};
 use troupe_actor::system::{ActorSystem, Spawned, SystemConfig};
 use troupe_host::{Host, HostConfig, HostEvent, HostEvents, LoadedComponent, TrapHandling};
 
-use crate::convert::{self, NativeAudit, NativeDeadLetter, NativeStatus, from_words};
+use crate::convert::{self, NativeAudit, NativeDeadLetter, NativeStatus, NativeVitals, from_words};
 use crate::error::{Failure, number};
+use crate::event_sink::MESSAGES;
 use crate::hot;
 use crate::loader::{self, Request, Source};
 use crate::options::{NativeSpawnOptions, NativeSystemOptions};
@@ -169,6 +170,9 @@ impl Core {
             start_ms: options.start_ms(),
             external: None,
             parent: None,
+            health: options.health_spec(),
+            observed: options.observed(),
+            state: options.state(),
         })
     }
 
@@ -186,6 +190,9 @@ impl Core {
             start_ms: options.start_ms(),
             external: Some(External { port: self.port_index, definition, handler_ms: options.handler_ms() }),
             parent: None,
+            health: options.health_spec(),
+            observed: options.observed(),
+            state: options.state(),
         }
     }
 
@@ -233,8 +240,12 @@ impl Core {
 
     fn set_listens(&self, mask: u32) {
         let before = self.port.set_listens(mask);
+        let shared = self.system.shared();
         if (before != 0) != (mask != 0) {
-            self.system.shared().listen(mask != 0);
+            shared.listen(mask != 0);
+        }
+        if (before ^ mask) & MESSAGES != 0 {
+            shared.listen_to_messages(mask & MESSAGES != 0);
         }
     }
 }
@@ -354,6 +365,11 @@ impl NativeSystem {
     }
 
     #[napi(catch_unwind)]
+    pub fn set_state(&self, index: u32, tag_lo: u32, tag_hi: u32, state: Uint8Array) -> bool {
+        self.core.system.set_state(from_words(index, tag_lo, tag_hi), Box::from(&*state))
+    }
+
+    #[napi(catch_unwind)]
     pub fn watch(&self, index: u32, tag_lo: u32, tag_hi: u32, slot: u32) {
         self.core.system.watch(from_words(index, tag_lo, tag_hi), self.core.waiter(slot));
     }
@@ -400,6 +416,12 @@ impl NativeSystem {
     #[napi(catch_unwind)]
     pub fn busy(&self) -> bool {
         self.core.system.is_busy()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn vitals(&self) -> NativeVitals {
+        let vitals = self.core.system.vitals();
+        NativeVitals { live: vitals.live && !self.core.is_closed(), ready: vitals.ready, started: vitals.started }
     }
 
     #[napi(catch_unwind)]

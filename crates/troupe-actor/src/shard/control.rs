@@ -9,6 +9,7 @@ use crate::cell::{Cell, Ending, Waiter};
 use crate::counters::Counters;
 use crate::error::SpawnError;
 use crate::event::{Event, Subject};
+use crate::health::Health;
 use crate::id::{ActorId, Address};
 use crate::reason::{ExitReason, ReasonTag};
 use crate::shared::Shared;
@@ -45,6 +46,8 @@ pub struct ActorStatus {
     pub uptime_ms: u64,
     /// Sums since it was spawned.
     pub counters: Counters,
+    /// How it is.
+    pub health: Health,
     /// Why it ended, if it did.
     pub exit: Option<ExitReason>,
 }
@@ -96,6 +99,7 @@ impl Shard {
                 if shared.is_listened() {
                     shared.emit(&Event::Started(self.subject(local)));
                 }
+                self.arm_probe(shared, local);
             }
             (None, Status::Creating) => {}
             (None, _) => {
@@ -155,6 +159,7 @@ impl Shard {
         if let Some(waiter) = request.waiter {
             cell.rare_mut().end_waiters.push(waiter);
         }
+        let first = cell.ending.is_none();
         if cell.ending == Some(Ending::TakingDown) {
             // The life goes down already, and the actor with it.
             cell.set_status(Status::Stopping);
@@ -166,6 +171,9 @@ impl Shard {
         };
         if request.grace_ms < u64::from(u32::MAX) {
             self.set_timer(request.grace_ms, TimerKind::Grace(local, tag));
+        }
+        if first {
+            self.observe_stopping(shared, local);
         }
         // The mailbox is closed: what waits for room does not get in.
         self.refuse_all_waiting(shared, local, shared.loss_of_stop());
@@ -207,6 +215,13 @@ impl Shard {
         if self.cells.get(local as usize).is_some_and(|cell| cell.tag == tag) {
             self.kill_local(shared, local);
         }
+    }
+
+    /// Replaces the custom state that the next start is given (`PER-2`). False when the actor has ended.
+    pub fn set_state(&mut self, address: Address, state: Box<[u8]>) -> bool {
+        let Some((_, cell)) = self.resolve(address) else { return false };
+        cell.rare_mut().state = Some(state);
+        true
     }
 
     /// Tells the waiter when the actor has ended; at once if it has.
@@ -288,6 +303,7 @@ impl Shard {
             busy: cell.running,
             uptime_ms: self.now.saturating_sub(cell.since),
             counters: cell.counters(),
+            health: rare.and_then(|rare| rare.probe.as_deref()).map(|probe| probe.health.clone()).unwrap_or_default(),
             exit: None,
         }
     }
@@ -301,6 +317,7 @@ impl Shard {
             path: self.path_of(local),
             incarnation: cell.map_or(0, |cell| cell.incarnation),
             uptime_ms: cell.map_or(0, |cell| self.now.saturating_sub(cell.since)),
+            observed: cell.and_then(|cell| cell.spec.as_deref()).is_some_and(|spec| spec.observed.life),
         }
     }
 
@@ -356,6 +373,7 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
         busy: false,
         uptime_ms: 0,
         counters: Counters::default(),
+        health: Health::default(),
         exit: Some(ended.reason.clone()),
     }
 }

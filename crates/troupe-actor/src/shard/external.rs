@@ -10,6 +10,7 @@ use super::{Job, Outcome, Shard, TimerKind, Work};
 use crate::ask::AskState;
 use crate::behavior::{Behavior, InlineTurn};
 use crate::frame::{self, Frames};
+use crate::health::{Health, HealthState};
 use crate::mailbox::Verdict;
 use crate::port::{WORK_SLOT, work, write_parts};
 use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
@@ -119,6 +120,10 @@ impl Shard {
                 self.tell_environment(local, (work::START, number), 0, &config);
             }
             Work::Stop => self.tell_environment(local, (work::STOP, number), 0, &[]),
+            Work::Health => {
+                self.tell_environment(local, (work::HEALTH, number), 0, &[]);
+                self.watch_probe(local);
+            }
             _ => self.tell_environment(local, (work::TURN, number), job.input.count, job.input.frames()),
         }
         if let Some(cell) = self.cells.get_mut(local as usize) {
@@ -228,6 +233,7 @@ impl Shard {
                 self.advance(shared, &mut job, result);
                 job.outcome = Outcome::Crashed(Box::new(crash));
             }
+            (Work::Health, failure) => job.outcome = Outcome::Probed(Box::new(health_of(result, failure))),
             // How it goes down decides nothing.
             _ => job.outcome = Outcome::Done,
         }
@@ -265,6 +271,9 @@ impl Shard {
             .count() as u32;
         if answered != asks {
             self.remember_open_asks(local, &job.input, consumed_end);
+        }
+        if job.observed != 0 {
+            self.observe_processed(shared, job, consumed_end);
         }
         let rest = job.input.count - consumed;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
@@ -391,6 +400,15 @@ impl Shard {
             }
             self.kill_local(shared, local);
         }
+    }
+}
+
+/// What an environment says of an actor's health. A probe that fails there is an answer too: nothing of
+/// the actor was lost by it.
+fn health_of(result: &[u8], failure: Option<Crash>) -> Health {
+    match failure {
+        Some(crash) => Health::new(HealthState::Unhealthy, &crash.message),
+        None => Health::read(result.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default()).unwrap_or_default(),
     }
 }
 

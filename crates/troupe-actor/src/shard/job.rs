@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::behavior::{Behavior, InlineTurn, SuspendedTurn};
 use crate::frame::{self, Frames, kind};
+use crate::health::Health;
 use crate::interrupt::TurnSlot;
 use crate::mailbox::TurnInput;
 use crate::reason::{Crash, ReasonTag, StartError};
@@ -18,6 +19,8 @@ pub enum Work {
     Start(Arc<ActorSpec>, Box<[u8]>),
     /// Go down in order.
     Stop,
+    /// Answer a health probe.
+    Health,
     /// Finish a turn that left a port's thread half-way.
     Resume(Box<dyn SuspendedTurn>),
     /// Crash as a test wants it, in place of the turn.
@@ -30,6 +33,8 @@ pub enum Outcome {
     Pending,
     /// Done; the result of a turn is with the behavior.
     Done,
+    /// A health probe was answered.
+    Probed(Box<Health>),
     /// A crash; the behavior is lost.
     Crashed(Box<Crash>),
     /// The start failed.
@@ -60,6 +65,9 @@ pub struct Job {
     pub slow: bool,
     /// The timeout of the one ask of an inline turn, in milliseconds.
     pub timeout: u32,
+    /// When its messages were given out, in nanoseconds of the system's clock, if anybody wants to hear of
+    /// them; otherwise 0.
+    pub observed: u64,
     /// Slot and number under which a thread runs it.
     pub turn: (u32, u64),
 }
@@ -84,6 +92,7 @@ impl Job {
             outcome: Outcome::Pending,
             slow: false,
             timeout: 0,
+            observed: 0,
             turn: (u32::MAX, 0),
         }
     }
@@ -97,6 +106,7 @@ impl Job {
         self.slow = false;
         self.messages = 0;
         self.asks = 0;
+        self.observed = 0;
     }
 
     /// Whether a test wants it to fail without being tried.
@@ -116,6 +126,10 @@ impl Job {
             Work::Turn => self.turn(),
             Work::Start(spec, config) => self.start(&spec, &config),
             Work::Stop => self.stop(),
+            Work::Health => {
+                self.work = Work::Health;
+                self.health()
+            }
             Work::Resume(suspended) => self.resume(suspended),
             Work::Fail(crash) => Outcome::Crashed(crash),
         };
@@ -187,6 +201,15 @@ impl Job {
             let _ = catch_unwind(AssertUnwindSafe(|| behavior.stop()));
         }
         Outcome::Done
+    }
+
+    fn health(&mut self) -> Outcome {
+        let Some(behavior) = self.behavior.as_mut() else { return Outcome::Probed(Box::default()) };
+        match catch_unwind(AssertUnwindSafe(|| behavior.health())) {
+            Ok(Ok(health)) => Outcome::Probed(Box::new(health)),
+            Ok(Err(crash)) => crashed(crash),
+            Err(panic) => crashed(host_panic(&*panic)),
+        }
     }
 
     fn resume(&mut self, suspended: Box<dyn SuspendedTurn>) -> Outcome {

@@ -37,7 +37,8 @@ impl Shard {
         }
         let seed = shared.seed_for(cell.id(address.index), cell.incarnation);
         let user = cell.rare.as_deref().and_then(|rare| rare.user.as_deref()).unwrap_or(&spec.user);
-        let config = configuration(seed, cell.incarnation, address, &path, &spec.peers, user);
+        let state = cell.rare.as_deref().and_then(|rare| rare.state.as_deref()).or(spec.state.as_deref());
+        let config = configuration((seed, cell.incarnation), (address, &path), &spec.peers, user, state);
         self.queue_job(Job::new(local, Work::Start(spec, config.into_boxed_slice()), None));
     }
 
@@ -105,6 +106,7 @@ impl Shard {
             });
         }
         self.note_up(local);
+        self.arm_probe(shared, local);
         self.proceed_ending(shared, local);
         self.schedule(local);
     }
@@ -417,12 +419,11 @@ fn start_tag(crash: &Crash) -> ReasonTag {
 
 /// The configuration frames of a start.
 fn configuration(
-    seed: u64,
-    incarnation: u32,
-    own: Address,
-    path: &str,
+    (seed, incarnation): (u64, u32),
+    (own, path): (Address, &str),
     peers: &[(String, Address)],
     user: &[u8],
+    state: Option<&[u8]>,
 ) -> Vec<u8> {
     let mut out = Vec::new();
     let mut push =
@@ -434,5 +435,8 @@ fn configuration(
         push(frame::kind::PEER, *address, name.as_bytes());
     }
     push(frame::kind::USER, Address::NONE, user);
+    if let Some(state) = state {
+        push(frame::kind::STATE, Address::NONE, state);
+    }
     out
 }

@@ -15,9 +15,11 @@ mod deliver;
 mod effects;
 mod ending;
 mod external;
+mod health;
 mod inline;
 mod job;
 mod lifecycle;
+mod observe;
 mod overflow;
 mod place;
 mod quiet;
@@ -107,6 +109,10 @@ pub(crate) enum TimerKind {
     Batch(u32, u64),
     /// The time for queues is over, while the system shuts down.
     Drained,
+    /// A life is to be probed: cell, tag, incarnation.
+    Probe(u32, u64, u32),
+    /// What runs may have run too long for a healthy actor: cell, tag, incarnation.
+    ProbeOver(u32, u64, u32),
     /// The system's shutdown deadline.
     Shutdown,
 }
@@ -374,6 +380,8 @@ impl Shard {
             TimerKind::Tree(node, timer) => self.tree_due(shared, node, timer),
             TimerKind::Batch(local, tag) => self.batch_again(local, tag),
             TimerKind::Drained => self.stop_all(shared),
+            TimerKind::Probe(local, tag, incarnation) => self.probe_due(shared, local, tag, incarnation),
+            TimerKind::ProbeOver(local, tag, incarnation) => self.probe_over(shared, local, tag, incarnation),
             TimerKind::Shutdown => self.kill_all(shared),
         }
     }

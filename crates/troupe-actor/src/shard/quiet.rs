@@ -41,6 +41,9 @@ impl Shard {
             }
             TimerKind::Tree(node, _) => self.tree.is_armed(node),
             TimerKind::Batch(..) => false,
+            TimerKind::Probe(local, tag, incarnation) | TimerKind::ProbeOver(local, tag, incarnation) => {
+                cell(local, tag).is_some_and(|cell| cell.incarnation == incarnation && cell.status() == Status::Ready)
+            }
             TimerKind::Shutdown | TimerKind::Drained => self.cells.iter().any(|cell| cell.tag != 0),
         }
     }

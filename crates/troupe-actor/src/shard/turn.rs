@@ -111,6 +111,9 @@ impl Shard {
             let at = self.now.saturating_add(spec.start_ms).saturating_add(1);
             self.watch_job(job.local, at);
         }
+        if matches!(job.work, Work::Health) {
+            self.watch_probe(job.local);
+        }
         Some(job)
     }
 
@@ -136,6 +139,9 @@ impl Shard {
         cell.running = true;
         cell.turn = turn;
         cell.in_hand = job.messages;
+        if cell.observed || shared.observes_messages() {
+            self.observe_received(shared, job);
+        }
         self.running += 1;
         true
     }
@@ -207,6 +213,7 @@ impl Shard {
         match std::mem::replace(&mut job.outcome, Outcome::Pending) {
             Outcome::Done if matches!(job.work, Work::Turn) && job.input.count > 0 => self.commit_turn(shared, job),
             Outcome::Done => self.commit_life(shared, std::mem::take(job)),
+            Outcome::Probed(health) => self.commit_probe(shared, std::mem::take(job), *health),
             Outcome::Crashed(crash) => self.commit_crash(shared, std::mem::take(job), *crash),
             Outcome::StartFailed(error) => self.start_failed(shared, job.local, *error),
             Outcome::Suspended(suspended) => self.resume_later(std::mem::take(job), suspended),
@@ -252,6 +259,9 @@ impl Shard {
         if answered != job.asks || self.has_open_asks(local) {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
+        if job.observed != 0 {
+            self.observe_processed(shared, job, consumed_end);
+        }
         let slow = job.slow && behavior.was_slow();
         let now = self.now;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
@@ -265,6 +275,9 @@ impl Shard {
             // A life that is killed because its grace is over is not given another one to go down in.
             let killed = cell.ending == Some(Ending::KillLife);
             cell.ending = Some(if killed { Ending::Kill } else { Ending::Stop });
+            if !killed {
+                self.observe_stopping(shared, local);
+            }
             self.limit_own_stop(local);
         }
         if let Some(tags) = &plan.awaits {
@@ -286,9 +299,12 @@ impl Shard {
 
     /// Moves a requested end on, or queues the actor for its next turn.
     #[inline]
-    fn go_on(&mut self, shared: &Shared, local: u32) {
-        if self.cells.get(local as usize).is_some_and(|cell| cell.ending.is_some()) {
+    pub(super) fn go_on(&mut self, shared: &Shared, local: u32) {
+        let Some(cell) = self.cells.get(local as usize) else { return };
+        if cell.ending.is_some() {
             self.proceed_ending(shared, local);
+        } else if cell.attention {
+            self.attend(shared, local);
         } else {
             self.schedule(local);
         }
@@ -367,6 +383,7 @@ impl Shard {
             return self.commit_killed(shared, job, behavior);
         }
         self.retire(job.local, behavior);
+        let crash = self.take_doom(&job, crash);
         self.fail_turn(shared, job, &crash);
     }
 }

@@ -416,7 +416,8 @@ impl Tree {
         if let Some((address, id)) = place
             && shared.is_listened()
         {
-            let subject = Subject { id, address, path, incarnation, uptime_ms };
+            // Whether it is observed, its shard knows: whoever observes others only passes over it.
+            let subject = Subject { id, address, path, incarnation, uptime_ms, observed: true };
             let HistoryEntry { reason, attempt, delay_ms, .. } = entry;
             shared.emit(&Event::Restarting { subject, reason, attempt, delay_ms: delay_ms.unwrap_or(0) });
         }

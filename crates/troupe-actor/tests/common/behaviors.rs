@@ -5,9 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use troupe_actor::behavior::{Behavior, BehaviorFactory, InlineTurn, SuspendedTurn};
 use troupe_actor::frame::{self, Frame, Frames, effect, kind};
+use troupe_actor::health::Health;
 use troupe_actor::id::Address;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
-use troupe_actor::spec::{ActorSpec, MailboxSpec, Overflow};
+use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow};
 use troupe_actor::supervision::spec::RestartSpec;
 
 /// A turn as a handler sees it.
@@ -69,6 +70,11 @@ impl Out {
 
     pub fn crash(&mut self, text: &str) {
         self.push(effect::CRASH, 0, 0, Address::NONE, text.as_bytes());
+    }
+
+    /// Answers a probe: 0 healthy, 1 degraded, 2 unhealthy.
+    pub fn health(&mut self, number: u32, text: &str) {
+        self.push(effect::HEALTH, 0, number, Address::NONE, text.as_bytes());
     }
 
     pub fn wait_for(&mut self, tags: &[u32]) {
@@ -141,6 +147,7 @@ impl Log {
     }
 }
 
+type HealthFn = dyn Fn(u32) -> Result<Health, Crash> + Send + Sync;
 type StartFn = dyn Fn(u32, &[u8]) -> Result<(), StartError> + Send + Sync;
 
 /// How an actor of a test is made; a factory of behaviors.
@@ -148,6 +155,7 @@ pub struct Actor {
     make: Box<dyn Fn() -> Handler + Send + Sync>,
     on_start: Arc<StartFn>,
     on_stop: Arc<dyn Fn() + Send + Sync>,
+    on_health: Arc<HealthFn>,
     pub creates_inline: bool,
     pub batches: bool,
     pub inline: InlineMode,
@@ -172,6 +180,7 @@ impl Actor {
             make: Box::new(make),
             on_start: Arc::new(|_, _| Ok(())),
             on_stop: Arc::new(|| {}),
+            on_health: Arc::new(|_| Ok(Health::default())),
             creates_inline: true,
             batches: true,
             inline: InlineMode::Never,
@@ -197,6 +206,12 @@ impl Actor {
         self
     }
 
+    /// Answers health probes; it is told the incarnation.
+    pub fn probed(mut self, health: impl Fn(u32) -> Result<Health, Crash> + Send + Sync + 'static) -> Self {
+        self.on_health = Arc::new(health);
+        self
+    }
+
     pub fn inline(mut self, mode: InlineMode) -> Self {
         self.inline = mode;
         self
@@ -218,6 +233,7 @@ impl BehaviorFactory for Actor {
             inline: self.inline,
             batches: self.batches,
             on_stop: Arc::clone(&self.on_stop),
+            on_health: Arc::clone(&self.on_health),
             on_start: Arc::clone(&self.on_start),
         }))
     }
@@ -239,6 +255,7 @@ struct Scripted {
     inline: InlineMode,
     batches: bool,
     on_stop: Arc<dyn Fn() + Send + Sync>,
+    on_health: Arc<HealthFn>,
     on_start: Arc<StartFn>,
 }
 
@@ -281,6 +298,10 @@ impl Behavior for Scripted {
 
     fn takes_batches(&self) -> bool {
         self.batches
+    }
+
+    fn health(&mut self) -> Result<Health, Crash> {
+        (self.on_health)(self.incarnation)
     }
 
     fn stop(&mut self) {
@@ -339,5 +360,8 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         start_ms: u64::MAX,
         external: None,
         parent: None,
+        health: None,
+        state: None,
+        observed: Observed::default(),
     }
 }

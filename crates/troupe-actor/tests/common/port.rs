@@ -177,6 +177,10 @@ impl Port for TestPort {
             Event::Log { level, text, .. } => format!("log {level} {text}"),
             Event::GaveUp { path, reason } => format!("gave up {path} {}", reason.tag),
             Event::SystemFailed(reason) => format!("system failed {}", reason.tag),
+            Event::Health { from, to, .. } => format!("health {} to {} {}", from.state, to.state, to.text),
+            Event::Stopping(_) => "stopping".to_owned(),
+            Event::Received(_, sizes) => format!("received {sizes:?}"),
+            Event::Processed(_, sizes, nanos) => format!("processed {sizes:?} in {nanos}"),
             Event::Shutdown => "shutdown".to_owned(),
             other => format!("{other:?}"),
         };

@@ -112,7 +112,7 @@ impl World {
     }
 
     pub fn spawn_named(&self, name: &str, spec: ActorSpec) -> Address {
-        self.spawn_args(&Arc::new(spec), SpawnArgs { name: Some(Arc::from(name)), user: None })
+        self.spawn_args(&Arc::new(spec), SpawnArgs { name: Some(Arc::from(name)), ..SpawnArgs::default() })
     }
 
     pub fn spawn_args(&self, spec: &Arc<ActorSpec>, args: SpawnArgs) -> Address {

@@ -8,7 +8,7 @@ use troupe_actor::frame::{Frame, kind};
 use troupe_actor::id::Address;
 use troupe_actor::record::{FLAG_CONFIRM, FOREVER, Record};
 use troupe_actor::shard::EndRequest;
-use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::spec::{ActorSpec, Observed, SpawnArgs};
 use troupe_actor::system::Inline;
 
 use super::{World, name_of};
@@ -101,6 +101,9 @@ impl World {
             start_ms: traits.start_ms,
             external: None,
             parent: None,
+            health: None,
+            state: None,
+            observed: Observed::default(),
         };
         let args = SpawnArgs { name: name.map(Arc::from), user: None };
         let result = self.system.spawn(&Arc::new(spec), args, Some(Waiter { port, slot }));

@@ -95,6 +95,8 @@ impl World {
             Work::Resume(_) => model.take_again(key),
             Work::Start(..) => model.take_job(key, model::Work::Start),
             Work::Stop => model.take_job(key, model::Work::Stop),
+            // Actors of a run are not probed.
+            Work::Health => {}
         }
         let number = model.job_of(key).unwrap_or_default();
         drop(model);

@@ -113,6 +113,9 @@ impl World {
             start_ms: traits.start_ms,
             external: None,
             parent: None,
+            health: None,
+            observed: troupe_actor::spec::Observed::default(),
+            state: None,
         };
         TreeNode::Actor {
             key: key.to_owned(),

@@ -1,0 +1,44 @@
+//! Events of single messages and of an end that begins: told to whoever asked for them. A message of
+//! an actor that nobody observes costs one look at two flags.
+
+use super::{Job, Shard};
+use crate::event::Event;
+use crate::frame::{self, Frames};
+use crate::shared::Shared;
+
+/// The payloads of the messages among some frames, by length.
+fn sizes(frames: &[u8]) -> Vec<u32> {
+    let messages = Frames::new(frames).filter(|frame| matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK));
+    messages.map(|frame| frame.payload.len() as u32).collect()
+}
+
+impl Shard {
+    /// The messages of a turn are about to be handled.
+    #[cold]
+    pub(super) fn observe_received(&self, shared: &Shared, job: &mut Job) {
+        if !shared.is_listened() || job.messages == 0 {
+            return;
+        }
+        job.observed = shared.clock.now_ns().max(1);
+        shared.emit(&Event::Received(self.subject(job.local), sizes(job.input.frames())));
+    }
+
+    /// The messages of a turn up to `end` were handled.
+    #[cold]
+    pub(super) fn observe_processed(&self, shared: &Shared, job: &Job, end: usize) {
+        let handled = sizes(job.input.buffer.get(job.input.start..end).unwrap_or_default());
+        if handled.is_empty() {
+            return;
+        }
+        let nanos = shared.clock.now_ns().saturating_sub(job.observed);
+        shared.emit(&Event::Processed(self.subject(job.local), handled, nanos));
+    }
+
+    /// An observed actor begins to go down in order.
+    pub(super) fn observe_stopping(&self, shared: &Shared, local: u32) {
+        let cell = self.cells.get(local as usize);
+        if shared.is_listened() && cell.and_then(|cell| cell.spec.as_deref()).is_some_and(|spec| spec.observed.life) {
+            shared.emit(&Event::Stopping(self.subject(local)));
+        }
+    }
+}
