@@ -174,7 +174,10 @@ impl Model {
         if message.settled.is_some() || message.state != State::Handled {
             return;
         }
-        if let Some(loss) = message.to.and_then(|key| self.going(key)) {
+        // A queued job of a life that was killed is dropped when its turn comes, and the life with it.
+        let dropped = |key: usize| self.actors[key].life_killed && !self.actors[key].is_held();
+        let loss = message.to.and_then(|key| self.going(key).or_else(|| dropped(key).then_some(LossReason::Stopped)));
+        if let Some(loss) = loss {
             self.settle(id, Settled::Error(error_of(loss)));
         }
     }
