@@ -41,11 +41,15 @@ export async function compareWith(ref, root, settings) {
   }
 }
 
+/** What makes a checkout's addon as its own benchmarks want it. */
+const RELEASE = "await (await import('./scripts/lib/native.mjs')).ensureRelease()";
+
 /** Same dependencies and the same cargo target directory: only what differs is built. */
 function build(root, other) {
   if (!existsSync(join(other, 'node_modules'))) symlinkSync(join(root, 'node_modules'), join(other, 'node_modules'));
   const env = { ...process.env, CARGO_TARGET_DIR: process.env.CARGO_TARGET_DIR ?? join(root, 'target') };
   execFileSync('npm', ['run', 'build'], { cwd: other, env, stdio: 'inherit' });
+  execFileSync(process.execPath, ['--input-type=module', '--eval', RELEASE], { cwd: other, env, stdio: 'inherit' });
 }
 
 /**
