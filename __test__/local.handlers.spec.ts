@@ -246,3 +246,26 @@ test('a message of the wrong type is refused where it is sent', async t => {
   const error = await rejection((await system.spawn(sending)).ask(bytes('x')));
   t.regex(error.message, /must be a Uint8Array/);
 });
+
+test('whatever the context has may be taken out of it', async t => {
+  const system = await systemFor(t);
+  const sink = await system.spawn(actor({ codec: text(), handle: message => `${message}!` }));
+  const taker = actor({
+    codec: json<string, unknown>(),
+    start: () => ({ seen: 0 }),
+    async handle(message, { state, sender, self, signal, log, incarnation, peers, tell, ask, fail, stop }) {
+      state.seen += 1;
+      log.debug(message);
+      if (message === 'fail') return fail('no');
+      if (message === 'stop') return stop();
+      tell(sink, message);
+      const answer = await ask(sink, message);
+      return [answer, state.seen, sender === undefined, self.path, signal.aborted, incarnation, peers];
+    },
+  });
+  const ref = await system.spawn(taker);
+  t.deepEqual(await ref.ask('a'), ['a!', 1, true, ref.path, false, 1, {}]);
+  t.true((await rejection(ref.ask('fail'))) instanceof GuestFailureError);
+  ref.tell('stop');
+  t.is((await ref.stopped).tag, 'normal');
+});

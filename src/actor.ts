@@ -20,7 +20,10 @@ export interface ActorLog {
   error(text: string): void;
 }
 
-/** What an actor knows and can do. One object for each life; `sender` is that of the message in hand. */
+/**
+ * What an actor knows and can do. One object for each life; `sender` is that of the message in hand.
+ * All of it may be taken out: `(message, { state, sender, tell }) => …`.
+ */
 export interface ActorContext<State = undefined, Message = never> {
   /** What `start` returned. It may be replaced; the next life begins with a new one. */
   state: State;

@@ -61,9 +61,10 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   }
 }
 
-/** The public face of a life. */
+/** The public face of a life. What it can do are fields, so that a handler may take them out of it. */
 class Context implements ActorContext<unknown, never> {
   readonly #life: Life;
+  readonly fail = fail;
 
   constructor(life: Life) {
     this.#life = life;
@@ -105,18 +106,18 @@ class Context implements ActorContext<unknown, never> {
     return { debug: write(0), info: write(1), warn: write(2), error: write(3) };
   }
 
-  tell<Request>(target: ActorRef<Request, unknown>, message: Request): void {
+  readonly tell = <Request>(target: ActorRef<Request, unknown>, message: Request): void => {
     const life = this.#life;
     if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
     if (life.over) throw life.overError();
     coreOf(target).tellFrom(life.actor.address, life.incarnation, message);
-  }
+  };
 
-  ask<Request, Answer>(
+  readonly ask = <Request, Answer>(
     target: ActorRef<Request, Answer>,
     message: Request,
     options: RequestOptions = {},
-  ): Promise<Answer> {
+  ): Promise<Answer> => {
     const life = this.#life;
     try {
       if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
@@ -129,13 +130,13 @@ class Context implements ActorContext<unknown, never> {
     } catch (error) {
       return Promise.reject(error);
     }
-  }
+  };
 
-  stop(): void {
+  readonly stop = (): void => {
     this.#life.stopping = true;
-  }
+  };
+}
 
-  fail(reason: unknown): Failure {
-    return new Failure(reason);
-  }
+function fail(reason: unknown): Failure {
+  return new Failure(reason);
 }
