@@ -14,7 +14,8 @@ function messageOf(read: () => unknown): string {
 }
 
 const system = (options: unknown) => messageOf(() => systemSettings(options));
-const spawn = (options: unknown) => messageOf(() => spawnTemplate(options, {}, true));
+const DEFAULTS = { limits: {}, inline: true, local: false };
+const spawn = (options: unknown) => messageOf(() => spawnTemplate(options, DEFAULTS));
 
 test('a wrong system option names its path, what is allowed, and what came', t => {
   t.is(
@@ -70,11 +71,11 @@ test('a long value is cut short in the message', t => {
 });
 
 test('an option that is undefined counts as absent', t => {
-  t.deepEqual(spawnTemplate({ restart: undefined, limits: undefined }, {}, true), spawnTemplate({}, {}, true));
+  t.deepEqual(spawnTemplate({ restart: undefined, limits: undefined }, DEFAULTS), spawnTemplate({}, DEFAULTS));
 });
 
 test('the defaults are those of the options page', t => {
-  t.deepEqual(spawnTemplate(undefined, {}, true), {
+  t.deepEqual(spawnTemplate(undefined, DEFAULTS), {
     parent: 'user',
     restart: 0,
     maxRestarts: 5,
@@ -121,26 +122,26 @@ test('the defaults are those of the options page', t => {
 
 test("an actor's limits stand over the system's", t => {
   const { limits } = systemSettings({ limits: { memory: '1MiB', mailbox: 10 } });
-  const template = spawnTemplate({ limits: { mailbox: 20 } }, limits, true);
+  const template = spawnTemplate({ limits: { mailbox: 20 } }, { ...DEFAULTS, limits });
   t.is(template.memoryBytes, 1024 ** 2);
   t.is(template.mailbox, 20);
 });
 
 test("a payload is never more than half of the guest's memory", t => {
-  t.is(spawnTemplate({ limits: { memory: '128KiB' } }, {}, true).messageBytes, 64 * 1024);
-  t.is(spawnTemplate({ limits: { memory: '128KiB', messageBytes: '1KiB' } }, {}, true).messageBytes, 1024);
+  t.is(spawnTemplate({ limits: { memory: '128KiB' } }, DEFAULTS).messageBytes, 64 * 1024);
+  t.is(spawnTemplate({ limits: { memory: '128KiB', messageBytes: '1KiB' } }, DEFAULTS).messageBytes, 1024);
 });
 
 test('Infinity crosses as the largest word', t => {
-  const template = spawnTemplate({ maxRestarts: Infinity, limits: { handlerTime: Infinity } }, {}, true);
+  const template = spawnTemplate({ maxRestarts: Infinity, limits: { handlerTime: Infinity } }, DEFAULTS);
   t.is(template.maxRestarts, 0xffffffff);
   t.is(template.handlerTimeMs, 0xffffffff);
   t.is(requestOptions({ timeout: Infinity }, 5000).timeoutMs, 0xffffffff);
 });
 
 test('an actor runs inline only if its system does', t => {
-  t.false(spawnTemplate({ inline: true }, {}, false).inline);
-  t.false(spawnTemplate({ inline: false }, {}, true).inline);
+  t.false(spawnTemplate({ inline: true }, { ...DEFAULTS, inline: false }).inline);
+  t.false(spawnTemplate({ inline: false }, DEFAULTS).inline);
 });
 
 test('options of calls are read as strictly', t => {
@@ -167,4 +168,32 @@ test('options of calls are read as strictly', t => {
     messageOf(() => shutdownDeadlineMs({ deadline: Infinity })),
     /^deadline: expected a duration/,
   );
+});
+
+test('what concerns guests only is refused for an actor in JavaScript, with its path and why', t => {
+  const local = { ...DEFAULTS, local: true };
+  const table: [options: object, start: string][] = [
+    [{ limits: { memory: '1MiB' } }, 'limits.memory: a JavaScript actor has no memory of its own'],
+    [{ limits: { stack: '64KiB' } }, 'limits.stack: a JavaScript actor has no stack of its own'],
+    [{ limits: { tableElements: 1 } }, 'limits.tableElements: a JavaScript actor has no tables'],
+    [{ limits: { instances: 1 } }, 'limits.instances: a JavaScript actor has no core instances'],
+    [{ limits: { hostCallBytes: '1MiB' } }, 'limits.hostCallBytes: a JavaScript actor makes no calls'],
+    [{ inline: false }, 'inline: a JavaScript actor always runs on the thread of its system'],
+    [{ stateInConfig: true }, 'stateInConfig: a JavaScript actor gets no configuration frames'],
+  ];
+  for (const [options, start] of table) {
+    const message = messageOf(() => spawnTemplate(options, local));
+    t.is(message.slice(0, start.length), start);
+    t.is(spawn(options), 'nothing was thrown', 'a guest may have it');
+  }
+  t.is(
+    messageOf(() => spawnTemplate({ limits: { memory: undefined }, inline: undefined }, local)),
+    'nothing was thrown',
+  );
+});
+
+test('limits of guests that a system has mean nothing to an actor in JavaScript', t => {
+  const limits = { memory: 128 * 1024, messageBytes: 1024 ** 2 };
+  t.is(spawnTemplate({}, { limits, inline: true, local: true }).messageBytes, 1024 ** 2);
+  t.is(spawnTemplate({}, { limits, inline: true, local: false }).messageBytes, 64 * 1024);
 });

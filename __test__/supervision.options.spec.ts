@@ -251,3 +251,20 @@ test("a supervisor's defaults are its children's, unless they say otherwise", t 
   t.is(children[2]?.children[0]?.child.restart, 0);
   t.is(children[3]?.actor?.options.restart, 1);
 });
+
+test('what concerns guests only is refused for children and members in JavaScript, with the path', t => {
+  const definition = actor({ handle: () => {} });
+  const inChild = (options: object) => refused({ children: { a: ok, b: child(definition, options as never) } });
+  const inPool = (options: object) => refused({ children: { a: ok, b: pool(definition, options as never) } });
+  const why = 'a JavaScript actor has no memory of its own, it shares that of the process; leave it out';
+  t.is(inChild({ limits: { memory: '1MiB' } }), `children.b.limits.memory: ${why}`);
+  t.is(inPool({ limits: { memory: '1MiB' } }), `children.b.limits.memory: ${why}`);
+  t.is(
+    inChild({ inline: true }),
+    'children.b.inline: a JavaScript actor always runs on the thread of its system; leave it out',
+  );
+  const top = () => planner().pool(definition, { limits: { stack: '1MiB' } }, 'fallback');
+  t.regex(messageOf(top), /^limits\.stack: /);
+  const system = { owner: OWNER, limits: { memory: 1024 ** 2 }, inline: true, register };
+  t.notThrows(() => new Planner(system).supervisor({ children: { b: child(definition) } }, 'fallback'));
+});

@@ -3,7 +3,7 @@ import type { ActorDefinition, AnyDefinition } from './actor.js';
 import type { Codec } from './codec.js';
 import type { Component } from './component.js';
 import type { Duration } from './duration.js';
-import type { BackoffKind, BackoffOptions, RestartType, SpawnOptions } from './options.js';
+import type { BackoffKind, BackoffOptions, LocalLimits, RestartType, SpawnOptions } from './options.js';
 
 /** Options of what lies beside an actor of `system.spawn`. */
 type Beside = 'hooks' | 'hookTimeout' | 'state' | 'stateInConfig';
@@ -40,7 +40,9 @@ export interface TopPoolOptions extends PoolOptions {
 }
 
 /** Options of actors in JavaScript: the definition has the codec and says what its configuration is. */
-export type LocalOptions<Options, Config> = Omit<Options, 'codec' | 'config' | 'inline'> & {
+export type LocalOptions<Options, Config> = Omit<Options, 'codec' | 'config' | 'inline' | 'limits'> & {
+  /** Limits of this actor, over those of the system. */
+  readonly limits?: LocalLimits | undefined;
   /** For `start`, as it is. */
   readonly config?: Config | undefined;
 };
@@ -106,7 +108,7 @@ export class ChildDefinition<in Message = Uint8Array, out Reply = Uint8Array> {
   /** What it describes. */
   readonly kind = 'actor';
   /** What it runs. */
-  readonly component: Component | AnyDefinition;
+  readonly component: Component | ActorDefinition<never, unknown, never>;
   /** As they were given. */
   readonly options: ChildOptions;
   /** How its messages are written and its replies read. */
@@ -126,7 +128,7 @@ export class PoolDefinition<in Message = Uint8Array, out Reply = Uint8Array> {
   /** What it describes. */
   readonly kind = 'pool';
   /** What its members run. */
-  readonly component: Component | AnyDefinition;
+  readonly component: Component | ActorDefinition<never, unknown, never>;
   /** As they were given. */
   readonly options: PoolOptions;
   /** How messages to its members are written and their replies read. */

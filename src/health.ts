@@ -15,7 +15,15 @@ export interface HealthStatus {
 }
 
 /** What an actor in JavaScript may answer to a probe. */
-export type HealthAnswer = HealthState | { readonly status: HealthState; readonly text?: string } | undefined | void;
+export type HealthAnswer = HealthState | HealthReport | undefined | void;
+
+/** A state with a text. */
+export interface HealthReport {
+  /** How it is. */
+  readonly status: HealthState;
+  /** What to say about it. */
+  readonly text?: string;
+}
 
 /** How a system is. No guest is asked, and nobody far away. */
 export interface SystemHealth {

@@ -79,7 +79,14 @@ export type {
   TroupeEvents,
 } from './events.js';
 export type { Faults } from './faults.js';
-export type { HealthAnswer, HealthCheckConfig, HealthState, HealthStatus, SystemHealth } from './health.js';
+export type {
+  HealthAnswer,
+  HealthCheckConfig,
+  HealthReport,
+  HealthState,
+  HealthStatus,
+  SystemHealth,
+} from './health.js';
 export type { KeepAliveMode } from './keep-alive.js';
 export type {
   HookContext,
@@ -99,6 +106,7 @@ export type {
   BackoffOptions,
   CacheOptions,
   Limits,
+  LocalLimits,
   OverflowPolicy,
   RestartType,
   ShutdownOptions,

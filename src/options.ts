@@ -28,6 +28,7 @@ import { type Faults, faultsShape, faultsTemplate } from './faults.js';
 import { type HealthCheckConfig, healthShape, healthTemplate } from './health.js';
 import type { KeepAliveMode } from './keep-alive.js';
 import { hooksShape, type LifecycleHooks, observeBits } from './lifecycle.js';
+import { refuseGuestOptions } from './local/local-options.js';
 import { isLogger, type Logger } from './logger.js';
 import { checkName } from './names.js';
 import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
@@ -51,7 +52,7 @@ export interface Limits {
   readonly stack?: Size | undefined;
   /** Processor time for one message; default `'5s'`, `Infinity` is allowed. */
   readonly handlerTime?: Duration | undefined;
-  /** Payload of one message; default `'1MiB'`, and never more than half of `memory`. */
+  /** Payload of one message; default `'1MiB'`, and never more than half of a guest's `memory`. */
   readonly messageBytes?: Size | undefined;
   /** Messages in the mailbox; default 1,000, 0 for no bound. */
   readonly mailbox?: number | undefined;
@@ -60,6 +61,9 @@ export interface Limits {
   /** Bytes that one call from the guest to the host may carry; default `messageBytes` and 64 KiB more. */
   readonly hostCallBytes?: Size | undefined;
 }
+
+/** What an actor in JavaScript may use: it has no memory, stack or instances of its own. */
+export type LocalLimits = Omit<Limits, 'memory' | 'tableElements' | 'instances' | 'stack' | 'hostCallBytes'>;
 
 /** Where compiled components are kept: nowhere, or in this folder. */
 export type CacheOptions = false | CacheFolder;
@@ -333,10 +337,10 @@ export function besideOptions(options: SpawnOptions): BesideOptions | undefined 
 }
 
 /** Reads the options of a spawn; all that is wrong with them is found here. */
-export function spawnTemplate(options: unknown, defaults: CheckedLimits, inline: boolean): SpawnTemplate {
+export function spawnTemplate(options: unknown, defaults: ActorDefaults): SpawnTemplate {
   const given = spawnShape(options ?? {}, 'options');
   return {
-    ...actorTemplate(given, defaults, inline),
+    ...actorTemplate(given, defaults, ''),
     ...budgetTemplate(given, ''),
     start: given.start === 'on-first-message' ? 1 : 0,
     observe: observeBits(given.hooks),
@@ -351,14 +355,23 @@ export function restartNumber(restart: RestartType): number {
   return ['permanent', 'transient', 'temporary'].indexOf(restart);
 }
 
-/** What all actors have, with defaults. */
-export function actorTemplate(given: CheckedActor, defaults: CheckedLimits, inline: boolean) {
+/** What an actor has that says nothing itself. */
+export interface ActorDefaults {
+  readonly limits: CheckedLimits;
+  readonly inline: boolean;
+  /** Whether it is one in JavaScript. */
+  readonly local: boolean;
+}
+
+/** What all actors have, with defaults; `path` is where the options were found. */
+export function actorTemplate(given: CheckedActor, { limits, inline, local }: ActorDefaults, path: string) {
+  if (local) refuseGuestOptions(given, path);
   return {
     parent: 'user' as const,
     restart: restartNumber(given.restart ?? 'permanent'),
     overflow: ['wait', 'reject', 'drop-newest', 'drop-oldest'].indexOf(given.overflow ?? 'wait'),
     overflowWaitMs: 5000,
-    ...limitsTemplate({ ...defaults, ...given.limits }),
+    ...limitsTemplate({ ...limits, ...given.limits }, local),
     startTimeoutMs: forever(given.startupTimeout ?? 10_000),
     inline: inline && (given.inline ?? true),
     ...healthTemplate(given.health),
@@ -391,9 +404,11 @@ function backoffTemplate(given: ReturnType<typeof backoffObject>, path: string) 
   };
 }
 
-function limitsTemplate(given: CheckedLimits) {
+function limitsTemplate(given: CheckedLimits, local: boolean) {
   const memoryBytes = given.memory ?? 16 * MIB;
-  const messageBytes = Math.min(given.messageBytes ?? MIB, Math.floor(memoryBytes / 2));
+  // A message must fit into a guest; in JavaScript there is nothing it must fit into.
+  const mostBytes = local ? Infinity : Math.floor(memoryBytes / 2);
+  const messageBytes = Math.min(given.messageBytes ?? MIB, mostBytes);
   return {
     mailbox: given.mailbox ?? 1000,
     mailboxBytes: given.mailboxBytes ?? 8 * MIB,

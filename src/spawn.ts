@@ -60,7 +60,7 @@ export class Spawner {
 
   /** Spawns an actor with hooks or custom state. All of it is checked before the first hook runs. */
   async #spawnBeside(source: Source, options: SpawnOptions, given: BesideOptions): Promise<ActorRef<unknown, unknown>> {
-    const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
+    const template = this.#template(source, options);
     const name = options.name === undefined ? undefined : checkName(options.name, 'name');
     nativePeers(this.#owner, options.peers ?? {}, 'peers');
     if (source.definition === undefined) configBytes(options.config);
@@ -87,7 +87,7 @@ export class Spawner {
     const inScratch = NAME_AT + 256 + config.length <= this.#port.scratch.bytes.length;
     const isOwn = spec === undefined && (key === undefined || !inScratch || source.specs.size >= MAX_SPECS);
     if (spec === undefined || !inScratch) {
-      const template = spawnTemplate(options, this.#settings.limits, this.#settings.native.inline);
+      const template = this.#template(source, options);
       const state = beside?.stateBytes() ?? null;
       spec = this.#prepare(source, { ...template, state }, options, inScratch ? EMPTY : config);
       if (!isOwn && inScratch) source.specs.set(key!, spec);
@@ -116,6 +116,11 @@ export class Spawner {
       throw createError('ERR_CONFIG', { message: 'component: it was loaded by another system', path: 'component' });
     }
     return { definition: undefined, id: core.id, specs: core.specs };
+  }
+
+  #template(source: Source, options: SpawnOptions): SpawnTemplate {
+    const { limits, native } = this.#settings;
+    return spawnTemplate(options, { limits, inline: native.inline, local: source.definition !== undefined });
   }
 
   #prepare(source: Source, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {

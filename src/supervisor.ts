@@ -26,7 +26,10 @@ export type HandleOf<D> =
     ? ActorRef<Message, Reply>
     : D extends PoolDefinition<infer Message, infer Reply>
       ? Pool<Message, Reply>
-      : D extends { readonly children: infer C extends Children }
+      : D extends {
+            /** The children by their names. */
+            readonly children: infer C extends Children;
+          }
         ? Supervisor<C>
         : never;
 

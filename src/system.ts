@@ -47,11 +47,8 @@ export interface FindOptions<Message, Reply> {
   readonly codec: Codec<Message, Reply>;
 }
 
-/** Options of {@link ActorSystem.spawn} for a JavaScript actor. Limits of a guest mean nothing to it. */
-export type LocalSpawnOptions<Config> = Omit<SpawnOptions, 'codec' | 'config' | 'inline'> & {
-  /** For its `start`, as it is. */
-  readonly config?: Config | undefined;
-};
+/** Options of {@link ActorSystem.spawn} for a JavaScript actor, without what concerns guests only. */
+export type LocalSpawnOptions<Config> = Omit<LocalOptions<SpawnOptions, Config>, 'stateInConfig'>;
 
 /** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
 const SHUTDOWN_SLACK_MS = 900;

@@ -269,7 +269,7 @@ export class Planner {
     const local = isDefinition(what);
     const peers = (given.peers ?? {}) as LocalArgs['peers'];
     const options: NativeSpawnOptions = {
-      ...actorTemplate(given, limits, inline),
+      ...actorTemplate(given, { limits, inline, local }, path),
       ...(budget ?? budgetTemplate({}, path)),
       start: 0,
       peers: nativePeers(owner, peers, join(path, 'peers')),

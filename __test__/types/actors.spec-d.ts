@@ -66,3 +66,10 @@ actor({
     return String(receipt.total);
   },
 });
+
+// What concerns guests only is none of its options.
+await system.spawn(plain, { limits: { handlerTime: '1s', messageBytes: '2MiB', mailbox: 10, mailboxBytes: '1MiB' } });
+// @ts-expect-error it has no memory of its own
+await system.spawn(plain, { limits: { memory: '1MiB' } });
+// @ts-expect-error it always runs on the thread of its system
+await system.pool(plain, { inline: false });
