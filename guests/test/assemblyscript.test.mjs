@@ -22,7 +22,7 @@ import {
 import { effectsOf, other, vector } from './support/golden.mjs';
 import { assertTraps } from './support/traps.mjs';
 
-await buildGuests({ only: ['as-echo', 'as-counter', 'as-forward-ask', 'as-every-effect'] });
+await buildGuests({ only: ['as-echo', 'as-counter', 'as-forward-ask', 'as-every-effect', 'as-health'] });
 
 async function everyEffect() {
   const it = await guest('as-every-effect');
@@ -160,4 +160,20 @@ test('the demo guest traps on a line that is not text, and not on others', async
   const it = await guest('tokenise');
   it.start(peer('count0', address(0)));
   it.turn(message('añ\u{1f600} \ud7ff\ue000\u{10ffff}'));
+});
+
+test('a probe is answered with what the actor says of its health', async () => {
+  const it = await guest('as-health');
+  it.start(frame(KIND.state, 'kept'));
+  const probe = said => {
+    it.turn(message(said));
+    const { kind, corr, payload } = it.health();
+    assert.equal(kind, EFFECT.health);
+    return [corr, text(payload)];
+  };
+  assert.deepEqual(probe('0'), [0, '']);
+  assert.deepEqual(probe('1slow'), [1, 'slow']);
+  assert.deepEqual(probe(`2${'x'.repeat(2000)}`), [2, 'x'.repeat(1024)]);
+  assert.equal(text(it.turn(ask('state', 4)).effects[0].payload), 'kept');
+  assert.equal((await guest('as-echo')).health().corr, 3, 'unknown unless it says');
 });

@@ -18,6 +18,7 @@ import {
   reply,
   self,
   text,
+  utf8,
   word,
   words,
 } from './support/frames.mjs';
@@ -287,6 +288,17 @@ fixture('start-fails-first', it => {
   assertEchoes(it);
 });
 fixture('start-traps', it => assertTraps(() => it.start(), /unreachable/));
+fixture('health-says', it => {
+  assert.deepEqual([it.health().kind, it.health().corr], [EFFECT.health, 0]);
+  it.turn(message(concat(Uint8Array.of(1), utf8('slow disk'))));
+  const { corr, payload } = it.health();
+  assert.deepEqual([corr, text(payload)], [1, 'slow disk']);
+  assertEchoes(it);
+});
+fixture('health-traps', it => assertTraps(() => it.health(), /unreachable/));
+fixture('health-malformed', it => assert.throws(() => it.health(), /expected one frame in 0 bytes/));
+declares('health-spins', /\(loop \$ever \(br \$ever\)\)/);
+declares('health-wrong-type', /\(func \(export "health"\) \(result u32\)/);
 fixture('stop-ok', it => assert.equal(it.stop(), undefined));
 fixture('stop-traps', it => assertTraps(() => it.stop(), /unreachable/));
 declares('exit', /"wasi:cli\/exit@0\.2\.0"/);

@@ -25,7 +25,9 @@ import {
 } from './support/frames.mjs';
 import { effectsOf, other, vector } from './support/golden.mjs';
 
-await buildGuests({ only: ['ts-echo', 'ts-counter', 'ts-await-two-asks', 'ts-throws', 'ts-every-effect'] });
+await buildGuests({
+  only: ['ts-echo', 'ts-counter', 'ts-await-two-asks', 'ts-throws', 'ts-every-effect', 'ts-health'],
+});
 
 const SEED = frame(KIND.seed, words(1, 2));
 
@@ -272,4 +274,26 @@ test('nothing sends in start, and a start that waits is an error', async () => {
     /start waits for a promise that nothing can settle/,
   );
   instance().start(frame(KIND.user, '"go"'));
+});
+
+test('a probe is answered with what the actor says of its health, and with what it throws', async () => {
+  const it = await guest('ts-health');
+  it.start(SEED, frame(KIND.incarnation, words(2)), frame(KIND.state, '{"count":5}'));
+  const probe = said => {
+    if (said !== undefined) it.turn(message(said));
+    const { kind, corr, payload } = it.health();
+    assert.equal(kind, EFFECT.health);
+    return [corr, text(payload)];
+  };
+  assert.deepEqual(probe(), [0, '']);
+  assert.deepEqual(probe('degraded slow'), [1, 'slow']);
+  assert.deepEqual(probe('unhealthy'), [2, '']);
+  assert.deepEqual(probe('throw'), [2, 'RangeError: no health in life 2']);
+  assert.deepEqual(told(it.turn(ask('state', 4))), [[EFFECT.reply, 4, '{"count":5}']]);
+});
+
+test('an actor that does not say is of unknown health', async () => {
+  const it = await guest('ts-counter');
+  it.start(SEED);
+  assert.equal(it.health().corr, 3);
 });

@@ -55,7 +55,7 @@ function entry(source) {
   return `import ${path(join(SDK, 'setup.ts'))};
 import { serve } from ${path(join(SDK, 'runtime.ts'))};
 import definition from ${path(source)};
-export const { start, handle, stop } = serve(definition);
+export const { start, handle, health, stop } = serve(definition);
 `;
 }
 

@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { setFlagsFromString } from 'node:v8';
 import { transpileBytes } from '@bytecodealliance/jco-transpile';
 import { WASIShim } from '@bytecodealliance/preview2-shim/instantiation';
-import { concat, readResult } from './frames.mjs';
+import { concat, readFrame, readResult } from './frames.mjs';
 
 // The engine of Node 20 has arithmetic in constant expressions, which QuickJS components use, behind a flag.
 if (process.versions.node.startsWith('20.')) setFlagsFromString('--experimental-wasm-extended-const');
@@ -18,6 +18,7 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
  * @property {(...frames: Uint8Array[]) => import('./frames.mjs').Result} turn  feeds frames as one turn
  * @property {(turn: Uint8Array) => Uint8Array} raw  the same, in bytes
  * @property {(...frames: Uint8Array[]) => void} start
+ * @property {() => import('./frames.mjs').Frame} health  the answer to a probe
  * @property {() => void} stop
  * @property {string[]} exports
  */
@@ -70,6 +71,7 @@ function wrap(exports) {
     turn: (...frames) => readResult(exports.handle(concat(...frames))),
     raw: turn => exports.handle(turn),
     start: (...frames) => exports.start(concat(...frames)),
+    health: () => readFrame(exports.health()),
     stop: () => exports.stop(),
     exports: Object.keys(exports),
   };

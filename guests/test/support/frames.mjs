@@ -21,9 +21,10 @@ export const KIND = {
   peer: 34,
   self: 35,
   user: 36,
+  state: 37,
 };
 
-export const EFFECT = { reply: 1, fail: 2, tell: 3, ask: 4, log: 11, stop: 12, crash: 13, await: 14 };
+export const EFFECT = { reply: 1, fail: 2, tell: 3, ask: 4, log: 11, stop: 12, crash: 13, await: 14, health: 48 };
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });
@@ -98,6 +99,18 @@ export function readFrames(bytes) {
     at = end;
   }
   return frames;
+}
+
+/**
+ * The one frame that a probe is answered with.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Frame}
+ */
+export function readFrame(bytes) {
+  const [only, ...rest] = readFrames(bytes);
+  if (only === undefined || rest.length > 0) throw new Error(`expected one frame in ${bytes.length} bytes`);
+  return only;
 }
 
 /**

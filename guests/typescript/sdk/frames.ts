@@ -12,10 +12,21 @@ export const KIND = {
   peer: 34,
   self: 35,
   user: 36,
+  state: 37,
 } as const;
 
 /** Frames that go out. */
-export const EFFECT = { reply: 1, fail: 2, tell: 3, ask: 4, log: 11, stop: 12, crash: 13, await: 14 } as const;
+export const EFFECT = {
+  reply: 1,
+  fail: 2,
+  tell: 3,
+  ask: 4,
+  log: 11,
+  stop: 12,
+  crash: 13,
+  await: 14,
+  health: 48,
+} as const;
 
 const HEADER = 24;
 const RESULT_HEADER = 8;

@@ -11,6 +11,8 @@ export type {
   ActorDefinition,
   AskOptions,
   Handler,
+  Health,
+  HealthState,
   Log,
   MessageContext,
   Payload,

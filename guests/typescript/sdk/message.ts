@@ -35,6 +35,9 @@ export class Message implements MessageContext {
   get peers(): Readonly<Record<string, Address>> {
     return this.#actor.peers;
   }
+  get state(): unknown {
+    return this.#actor.state;
+  }
   get log(): Log {
     return this.#actor.log;
   }

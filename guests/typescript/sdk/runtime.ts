@@ -5,6 +5,7 @@
  */
 import { describe } from './errors.js';
 import { Address, EFFECT, FrameReader, KIND } from './frames.js';
+import { failedHealth, healthFrame, unknownHealth } from './health.js';
 import { logTo } from './log.js';
 import { Message } from './message.js';
 import { Outbox } from './outbox.js';
@@ -22,6 +23,7 @@ const STUCK =
 export interface Exports {
   start(config: Uint8Array): void;
   handle(turn: Uint8Array): Uint8Array;
+  health(): Uint8Array;
   stop(): void;
 }
 
@@ -30,6 +32,7 @@ class Actor implements ActorContext {
   path = '';
   incarnation = 0;
   peers: Readonly<Record<string, Address>> = Object.freeze({});
+  state: unknown = undefined;
   readonly log: Log = console;
   random(): number {
     return random();
@@ -78,6 +81,21 @@ class Runtime<Config> implements Exports {
       this.#crash(error);
     }
     return this.#outbox.writer.finish(consumed);
+  }
+
+  health(): Uint8Array {
+    const definition = this.#definition;
+    if (definition.health === undefined) return unknownHealth();
+    let answer = unknownHealth();
+    try {
+      this.#complete('health', async () => {
+        // Not of this object: a definition may use its own.
+        answer = healthFrame((await definition.health?.(this.#actor)) ?? 'unknown');
+      });
+      return answer;
+    } catch (error) {
+      return failedHealth(error);
+    }
   }
 
   stop(): void {
@@ -154,6 +172,7 @@ class Runtime<Config> implements Exports {
     const reader = new FrameReader(config);
     const peers: Record<string, Address> = Object.create(null);
     let user = new Uint8Array();
+    let state: Uint8Array | undefined;
     while (reader.next()) {
       const address = reader.address();
       if (reader.kind === KIND.seed) seed(reader.word(0), reader.word(4));
@@ -163,8 +182,10 @@ class Runtime<Config> implements Exports {
         this.#actor.self = address;
         this.#actor.path = decoder.decode(reader.payload);
       } else if (reader.kind === KIND.user) user = reader.payload;
+      else if (reader.kind === KIND.state) state = reader.payload;
     }
     this.#actor.peers = Object.freeze(peers);
+    if (state !== undefined) this.#actor.state = this.#parse(state);
     return user;
   }
 
@@ -190,6 +211,7 @@ export function serve<Config>(definition: ActorDefinition<Config>): Exports {
   return {
     start: config => runtime.start(config),
     handle: turn => runtime.handle(turn),
+    health: () => runtime.health(),
     stop: () => runtime.stop(),
   };
 }

@@ -40,6 +40,8 @@ export interface ActorContext {
   readonly incarnation: number;
   /** The addresses it was given, by name. */
   readonly peers: Readonly<Record<string, Address>>;
+  /** Its custom state as it was when this life began, if the spawn hands it over; read as the configuration is. */
+  readonly state: unknown;
   readonly log: Log;
   /** A number from 0 up to 1, seeded by the host: other numbers in each life of each actor. */
   random(): number;
@@ -71,6 +73,11 @@ export type Handler = (
   context: MessageContext,
 ) => Payload | undefined | void | Promise<Payload | undefined | void>;
 
+/** How an actor is, and why. */
+export type Health = HealthState | { readonly status: HealthState; readonly text?: string };
+
+export type HealthState = 'healthy' | 'degraded' | 'unhealthy' | 'unknown';
+
 export interface ActorDefinition<Config = unknown> {
   /** How `config` reads the user's bytes: parsed as JSON, the default, or as they are. */
   config?: 'json' | 'bytes';
@@ -78,6 +85,8 @@ export interface ActorDefinition<Config = unknown> {
   start?(config: Config, context: ActorContext): void | Promise<void>;
   /** Handles one message at a time: the next one waits until what this returned has settled. */
   handle: Handler;
+  /** Answers a health probe; what it throws is an unhealthy answer. Without it the actor's health is unknown. */
+  health?(context: ActorContext): Health | Promise<Health>;
   /** Is told of a message that had a tag and was not delivered. */
   refused?(refusal: Refusal, context: MessageContext): void | Promise<void>;
   /** Goes down in order. */

@@ -8,7 +8,7 @@
  */
 import { Actor, Message, serve } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 const CHUNK: usize = 64 * 1024;
 /** Comparing and copying go eight bytes at a time. */

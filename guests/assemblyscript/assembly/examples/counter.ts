@@ -4,7 +4,7 @@
  */
 import { Actor, Message, serve, user } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 class Counter extends Actor {
   count: u32 = 0;

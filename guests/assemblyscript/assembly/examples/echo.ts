@@ -1,7 +1,7 @@
 /** Answers every ask with its own payload. */
 import { Actor, Message, serve } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 class Echo extends Actor {
   handle(message: Message): void {

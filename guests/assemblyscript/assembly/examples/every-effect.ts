@@ -1,7 +1,7 @@
 /** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
 import { Actor, Address, ask, awaitTag, crash, log, Message, peer, serve, stopSelf, tell, tellReported } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 class EveryEffect extends Actor {
   allocates: bool = true;

@@ -4,7 +4,7 @@
  */
 import { Actor, Address, ask, log, Message, peer, serve, stopSelf, tell } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 class ForwardAsk extends Actor {
   allocates: bool = true;

@@ -17,7 +17,7 @@ import {
   user,
 } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 /** The tag of the one ask that is open. */
 const TAG: u32 = 1;

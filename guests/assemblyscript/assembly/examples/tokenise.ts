@@ -8,7 +8,7 @@
 // asc: --initialMemory 32 --maximumMemory 32
 import { Actor, Address, Message, peer, serve, tell } from "../sdk";
 
-export { cabi_realloc, handle, start, stop } from "../sdk";
+export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
 const KEY_LIMIT: usize = 64;
 const MAX_COUNTERS: u32 = 64;

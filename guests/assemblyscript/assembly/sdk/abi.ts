@@ -61,6 +61,29 @@ export function handle(turn: usize, length: usize): usize {
   return result;
 }
 
+/** Most bytes of a health text; what is longer is cut. */
+const HEALTH_TEXT: usize = 1024;
+const healthArea = memory.data(24 + 1024, 16);
+
+export function health(): usize {
+  const status = actor!.health();
+  const said = actor!.healthText();
+  memory.fill(healthArea, 0, 24 + HEALTH_TEXT);
+  let size: usize = 0;
+  if (said.length > 0) {
+    const text = String.UTF8.encode(said);
+    size = min<usize>(<usize>text.byteLength, HEALTH_TEXT);
+    memory.copy(healthArea + 24, changetype<usize>(text), size);
+  }
+  store<u32>(healthArea, <u32>size);
+  store<u32>(healthArea, 48, 4);
+  store<u32>(healthArea, status, 8);
+  store<u32>(result, <u32>healthArea);
+  store<u32>(result, 24 + ((<u32>size + 7) & ~7), 4);
+  if (actor!.allocates) __collect();
+  return result;
+}
+
 export function stop(): void {
   actor!.stop();
 }

@@ -22,6 +22,16 @@ export class Actor {
   /** At the end of every turn: what was gathered over its messages can be sent. */
   flush(): void {}
 
+  /** Answers a health probe: 0 healthy, 1 degraded, 2 unhealthy; 3, the default, for unknown. */
+  health(): u32 {
+    return 3;
+  }
+
+  /** Why, if there is something to say; asked right after `health`. */
+  healthText(): string {
+    return "";
+  }
+
   /** Goes down in order. */
   stop(): void {}
 

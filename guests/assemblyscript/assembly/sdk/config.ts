@@ -7,6 +7,8 @@ export let path: string = "";
 export let self: Address = new Address(0, 0, 0);
 /** The user's own bytes. */
 export let user: Uint8Array = new Uint8Array(0);
+/** Custom state as it was when this life began, if the spawn hands it over. */
+export let state: Uint8Array = new Uint8Array(0);
 const peers = new Map<string, Address>();
 
 /** The address the actor was given under this name, or null. */
@@ -36,6 +38,10 @@ export function configure(config: usize, length: usize): void {
       case 36:
         user = new Uint8Array(size);
         memory.copy(user.dataStart, payload, size);
+        break;
+      case 37:
+        state = new Uint8Array(size);
+        memory.copy(state.dataStart, payload, size);
         break;
     }
   }

@@ -1,11 +1,11 @@
 /**
  * Actors in AssemblyScript: a module extends `Actor`, hands one to `serve`, and exports
- * `cabi_realloc`, `start`, `handle` and `stop` from here.
+ * `cabi_realloc`, `start`, `handle`, `health` and `stop` from here.
  */
-export { cabi_realloc, handle, serve, start, stop } from "./abi";
+export { cabi_realloc, handle, health, serve, start, stop } from "./abi";
 export { Actor } from "./actor";
 export { Address } from "./address";
-export { incarnation, path, peer, seed, self, user } from "./config";
+export { incarnation, path, peer, seed, self, state, user } from "./config";
 export { Message } from "./message";
 export { ask, awaitTag, crash, log, tell, tellReported } from "./outbox";
 export { stop as stopSelf } from "./outbox";
