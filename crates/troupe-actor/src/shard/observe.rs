@@ -6,6 +6,9 @@ use crate::event::Event;
 use crate::frame::{self, Frames};
 use crate::shared::Shared;
 
+/// Whether messages can be events at all: `npm run bench -- events` measures a build in which they cannot.
+pub(super) const EVENTS: bool = cfg!(not(troupe_no_events));
+
 /// The payloads of the messages among some frames, by length.
 fn sizes(frames: &[u8]) -> Vec<u32> {
     let messages = Frames::new(frames).filter(|frame| matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK));

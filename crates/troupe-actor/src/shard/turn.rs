@@ -2,6 +2,7 @@
 
 use super::bonds::{has_unwanted, notices};
 use super::effects::Plan;
+use super::observe::EVENTS;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
@@ -139,7 +140,7 @@ impl Shard {
         cell.running = true;
         cell.turn = turn;
         cell.in_hand = job.messages;
-        if cell.observed || shared.observes_messages() {
+        if EVENTS && (cell.observed || shared.observes_messages()) {
             self.observe_received(shared, job);
         }
         self.running += 1;
@@ -259,7 +260,7 @@ impl Shard {
         if answered != job.asks || self.has_open_asks(local) {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
-        if job.observed != 0 {
+        if EVENTS && job.observed != 0 {
             self.observe_processed(shared, job, consumed_end);
         }
         let slow = job.slow && behavior.was_slow();
