@@ -62,6 +62,8 @@ pub struct Workers {
     shards: Vec<Arc<ShardHandle>>,
     ticker: Arc<Ticker>,
     closed: AtomicBool,
+    /// Ticks so far, for rounds to see that time has passed without reading the clock.
+    ticks: AtomicU64,
     spares: Mutex<Spares>,
     spare_wanted: Condvar,
 }
@@ -136,6 +138,7 @@ impl Workers {
             shards,
             ticker,
             closed: AtomicBool::new(false),
+            ticks: AtomicU64::new(0),
             spares: Mutex::new(spares),
             spare_wanted: Condvar::new(),
         })
@@ -239,6 +242,7 @@ impl Workers {
         let shared = &*self.shared;
         // Only the driver counts, so this needs no locked instruction.
         handle.rounds.store(handle.rounds().wrapping_add(1), Ordering::Relaxed);
+        let ticks = self.ticks.load(Ordering::Relaxed);
         let mut shard = handle.state.lock();
         shard.refresh_clock(shared);
         let bytes = handle.drain_inbox(&mut shard, shared, &mut own.scratch);
@@ -254,8 +258,13 @@ impl Workers {
             drop(shard);
             own.job.run(&own.slot, own.number);
             shard = handle.state.lock();
+            let is_late = self.ticks.load(Ordering::Relaxed) != ticks;
+            if is_late {
+                // What the turn begins now, such as the wait for an answer, must not begin in the past.
+                shard.refresh_clock(shared);
+            }
             shard.commit(shared, &mut own.job);
-            if handle.driver.load(Ordering::Relaxed) != driver {
+            if is_late || handle.driver.load(Ordering::Relaxed) != driver {
                 break;
             }
         }
@@ -310,6 +319,7 @@ impl Workers {
         if self.is_closed() {
             return false;
         }
+        self.ticks.fetch_add(1, Ordering::Relaxed);
         self.spares.lock().now += 1;
         for (index, handle) in self.shards.iter().enumerate() {
             let mut watch = handle.watch.lock();
