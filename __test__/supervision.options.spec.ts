@@ -26,7 +26,7 @@ const ok = child(component);
 
 const registered: unknown[] = [];
 const register = (definition: unknown): number => registered.push(definition) - 1;
-const planner = (): Planner => new Planner({ owner: OWNER, limits: {}, inline: true, register });
+const planner = (): Planner => new Planner({ owner: OWNER, limits: {}, inline: true, register, unregister: () => {} });
 const plan = (options: unknown) => planner().supervisor(options, 'fallback').node;
 const messageOf = (read: () => unknown): string => {
   try {
@@ -265,6 +265,6 @@ test('what concerns guests only is refused for children and members in JavaScrip
   );
   const top = () => planner().pool(definition, { limits: { stack: '1MiB' } }, 'fallback');
   t.regex(messageOf(top), /^limits\.stack: /);
-  const system = { owner: OWNER, limits: { memory: 1024 ** 2 }, inline: true, register };
+  const system = { owner: OWNER, limits: { memory: 1024 ** 2 }, inline: true, register, unregister: () => {} };
   t.notThrows(() => new Planner(system).supervisor({ children: { b: child(definition) } }, 'fallback'));
 });

@@ -10,9 +10,9 @@ import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
 import { type Component, componentCore, isComponent } from './component.js';
 import { createError, errorFromNative } from './errors.js';
-import type { LocalActors } from './local/local-actors.js';
+import { type LocalActors, SPAWNED } from './local/local-actors.js';
 import { checkName } from './names.js';
-import { INLINE_FAILED, type NativePeer } from './native.js';
+import { INLINE_FAILED, type NativePeer, native } from './native.js';
 import { besideOptions, type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
 import { type Port, tableFull } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
@@ -20,6 +20,7 @@ import { RefCore, type RefOwner } from './ref-core.js';
 /** Shapes of options that are remembered per component. */
 const MAX_SPECS = 256;
 const NAME_AT = 8;
+const TEMPORARY = 2;
 const EMPTY = new Uint8Array(0);
 const encoder = new TextEncoder();
 
@@ -27,7 +28,7 @@ const encoder = new TextEncoder();
 interface Source {
   /** The definition of a JavaScript actor; `undefined` for a component. */
   readonly definition: AnyDefinition | undefined;
-  /** The addon's number for a component, this environment's for a definition. */
+  /** The addon's number for a component, {@link SPAWNED} for a definition. */
   readonly id: number;
   /** Prepared spawns by their options. */
   readonly specs: Map<string, number>;
@@ -40,11 +41,22 @@ export class Spawner {
   readonly #actors: LocalActors;
   readonly #beside: BesideOwner;
   readonly #settings: SystemSettings;
-  readonly #definitions = new WeakMap<AnyDefinition, Source>();
+  readonly #warn: (fields: object, message: string) => void;
+  /** Budgets that were looked at. */
+  readonly #budgets = new Set<string>();
+  /** Prepared spawns of all definitions: which one it is, is known here and not below. */
+  readonly #specs = new Map<string, number>();
 
-  constructor(owner: RefOwner, actors: LocalActors, settings: SystemSettings, beside: BesideOwner) {
+  constructor(
+    owner: RefOwner,
+    actors: LocalActors,
+    settings: SystemSettings,
+    beside: BesideOwner,
+    warn: (fields: object, message: string) => void,
+  ) {
     this.#owner = owner;
     this.#beside = beside;
+    this.#warn = warn;
     this.#port = owner.port;
     this.#actors = actors;
     this.#settings = settings;
@@ -89,6 +101,7 @@ export class Spawner {
     if (spec === undefined || !inScratch) {
       const template = this.#template(source, options);
       const state = beside?.stateBytes() ?? null;
+      this.#warnOfBudget(template, name);
       spec = this.#prepare(source, { ...template, state }, options, inScratch ? EMPTY : config);
       if (!isOwn && inScratch) source.specs.set(key!, spec);
     }
@@ -101,12 +114,7 @@ export class Spawner {
 
   #source(what: unknown): Source {
     if (isDefinition(what)) {
-      let source = this.#definitions.get(what);
-      if (source === undefined) {
-        source = { definition: what, id: this.#actors.register(what), specs: new Map() };
-        this.#definitions.set(what, source);
-      }
-      return source;
+      return { definition: what, id: SPAWNED, specs: this.#specs };
     }
     if (!isComponent(what)) {
       throw mismatch('component', 'a component made by system.load, or an actor made by actor()', what);
@@ -121,6 +129,30 @@ export class Spawner {
   #template(source: Source, options: SpawnOptions): SpawnTemplate {
     const { limits, native } = this.#settings;
     return spawnTemplate(options, { limits, inline: native.inline, local: source.definition !== undefined });
+  }
+
+  /** Says what is allowed and probably not meant (`INT-5`), once for each budget. */
+  #warnOfBudget(budget: SpawnTemplate, name: string): void {
+    const { maxRestarts, withinMs, backoffKind, backoffInitialMs, backoffFactor, backoffMaxMs, backoffJitter } = budget;
+    const { restart } = budget;
+    const all = [
+      restart,
+      maxRestarts,
+      withinMs,
+      backoffKind,
+      backoffInitialMs,
+      backoffFactor,
+      backoffMaxMs,
+      backoffJitter,
+    ];
+    const key = all.join();
+    if (this.#budgets.has(key) || this.#budgets.size >= MAX_SPECS) return;
+    this.#budgets.add(key);
+    // What is never restarted needs no budget.
+    if (restart === TEMPORARY) return;
+    const actor = name ? `/user/${name}` : undefined;
+    for (const warning of native().budgetWarnings(budget))
+      this.#warn({ actor }, `spawn ${name || 'an actor'}: ${warning}`);
   }
 
   #prepare(source: Source, template: SpawnTemplate, options: SpawnOptions, user: Uint8Array): number {
@@ -176,7 +208,7 @@ export class Spawner {
     const core = new RefCore(this.#owner, address, codec, name || undefined, path, definition !== undefined);
     const ref = new ActorRef<unknown, unknown>(core);
     if (definition !== undefined) {
-      this.#actors.expect(core, ref, { config: options.config, peers: options.peers ?? {} });
+      this.#actors.expect(core, ref, definition, { config: options.config, peers: options.peers ?? {} });
     }
     return ref;
   }

@@ -1,5 +1,5 @@
 /** Trees of a system: starts supervisors and pools, and shows all of them. */
-import { type TreeHost, treeCall } from './branch.js';
+import { type Branch, type TreeHost, treeCall } from './branch.js';
 import type { Children, SupervisorOptions } from './children.js';
 import { type NativeNode, type NativePlace, type NativeSystem, native } from './native.js';
 import { Pool } from './pool.js';
@@ -63,7 +63,7 @@ export class Supervision {
   }
 
   /** The handle is made at once: it must not miss an end that comes right after the start. */
-  async #start<T>(
+  async #start<T extends Branch>(
     planner: Planner,
     { key }: NativeNode,
     start: (slot: number) => NativePlace,
@@ -73,7 +73,14 @@ export class Supervision {
     const path = `/${key}`;
     const { at, done } = treeCall(this.#options.owner, { message: `${path} did not come up`, actor: path }, start);
     const handle = at && make(at, path);
-    await done;
+    const release = (): void => planner.release();
+    handle?.stopped.then(release, release);
+    try {
+      await done;
+    } catch (error) {
+      release();
+      throw error;
+    }
     return handle!;
   }
 

@@ -83,6 +83,10 @@ interface Entry {
   handle: ChildHandle | undefined;
   /** Whether the handle's actor has ended for good: there may be a new one. */
   ended: boolean;
+  /** What started it later than the supervisor, until nothing can start it again. */
+  readonly planner?: Planner;
+  /** Nobody restarts it: with its end it is no child any more. */
+  readonly temporary?: boolean;
 }
 
 /** Owner of children. Made by `system.supervise`, or as a child of another one. */
@@ -109,6 +113,10 @@ export class Supervisor<C extends Children = Children> extends Branch {
       Object.defineProperty(children, key, { enumerable: true, get: () => this.#handle(key) });
     }
     this.children = Object.freeze(children);
+    const release = (): void => {
+      for (const { planner } of this.#entries.values()) planner?.release();
+    };
+    this.stopped.then(release, release);
   }
 
   /** What a child is reached by, also one that was started later; `undefined` for a name that is not known. */
@@ -133,10 +141,17 @@ export class Supervisor<C extends Children = Children> extends Branch {
     }
     this.host.commit(planner);
     const call = this.call(`startChild ${key}`, slot => port.native.startChild(this.number, plan.node, slot));
-    const entry: Entry = { layout: plan.layout, handle: undefined, ended: false };
+    const temporary = plan.node.child.restart === TEMPORARY;
+    const entry: Entry = { layout: plan.layout, handle: undefined, ended: false, planner, temporary };
     // Nothing was made for a supervisor that is gone; the call says so.
     if (call.at) this.#bind(key, entry, call.at);
-    await call.done;
+    try {
+      await call.done;
+    } catch (error) {
+      planner.release();
+      throw error;
+    }
+    this.#forget(key);
     this.#entries.set(key, entry);
     return this.#handle(key);
   }
@@ -157,7 +172,7 @@ export class Supervisor<C extends Children = Children> extends Branch {
   /** Forgets a child that has ended or was stopped. */
   async deleteChild(key: string): Promise<void> {
     await this.#request(CHILD_DELETE, 'deleteChild', key);
-    if (!Object.hasOwn(this.children, key)) this.#entries.delete(key);
+    if (!Object.hasOwn(this.children, key)) this.#forget(key);
   }
 
   /** The children in start order, each with its state. Answers at any time, also during restarts. */
@@ -202,6 +217,12 @@ export class Supervisor<C extends Children = Children> extends Branch {
     return this.toString();
   }
 
+  /** A child that was started later is none any more. */
+  #forget(key: string): void {
+    this.#entries.get(key)?.planner?.release();
+    this.#entries.delete(key);
+  }
+
   #running(operation: string) {
     const { owner } = this.host;
     if (owner.port.closed) {
@@ -237,7 +258,9 @@ export class Supervisor<C extends Children = Children> extends Branch {
     entry.handle = handle;
     entry.ended = false;
     const end = (): void => {
-      if (entry.handle === handle) entry.ended = true;
+      if (entry.handle !== handle) return;
+      entry.ended = true;
+      if (entry.temporary) entry.planner?.release();
     };
     handle.stopped.then(end, end);
   }
@@ -257,6 +280,7 @@ export function handleOf(
   return new ActorRef(new RefCore(host.owner, address, layout.codec, layout.name, path, layout.local));
 }
 
+const TEMPORARY = 2;
 const RESTARTS: readonly RestartType[] = ['permanent', 'transient', 'temporary'];
 
 function childStatus(child: NativeChild): ChildStatus {

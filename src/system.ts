@@ -128,6 +128,7 @@ export class ActorSystem {
         new ActorRef(new RefCore(this.#owner, address, codecOf(definition), undefined, undefined, true)),
       log: event => this.#events.emit(event),
     });
+    const warn = (fields: object, message: string): void => this.#log?.warn(fields, message);
     this.#supervision = new Supervision({
       owner: this.#owner,
       context: {
@@ -135,14 +136,20 @@ export class ActorSystem {
         limits: settings.limits,
         inline,
         register: (definition, args) => this.#actors.register(definition, args),
+        unregister: number => this.#actors.unregister(number),
       },
-      warn: (fields, message) => this.#log?.warn(fields, message),
+      warn,
     });
     this.#offSignals = onSignals(settings.signals, () => this.shutdown());
     const { hookTimeoutMs } = settings;
     const beside = { port: this.#port, events: this.#events, states: this.#states, hookTimeoutMs };
-    this.#spawner = new Spawner(this.#owner, this.#actors, settings, beside);
+    this.#spawner = new Spawner(this.#owner, this.#actors, settings, beside, warn);
     for (const [name, listener] of callbackEntries(settings.events)) this.#events.on(name, listener);
+  }
+
+  /** @internal How many definitions of actors in JavaScript can be started. */
+  protected get registrations(): number {
+    return this.#actors.registered;
   }
 
   /** @internal This environment's side of the bridge. */

@@ -44,6 +44,8 @@ export interface PlanContext {
   readonly owner: RefOwner;
   /** Gives a JavaScript actor's definition, with what its lives are given, a number. */
   readonly register: (definition: AnyDefinition, args: LocalArgs) => number;
+  /** Nothing can start an actor under this number any more. */
+  readonly unregister: (number: number) => void;
   readonly limits: CheckedLimits;
   readonly inline: boolean;
 }
@@ -146,7 +148,8 @@ export class Planner {
   /** Budgets that are legal and probably not meant, for the log (`INT-5`). */
   readonly budgets: { readonly path: string; readonly rules: ReturnType<typeof budgetTemplate> }[] = [];
 
-  readonly #definitions: (() => void)[] = [];
+  readonly #definitions: (() => number)[] = [];
+  readonly #numbers: number[] = [];
 
   constructor(context: PlanContext) {
     this.#context = context;
@@ -154,7 +157,12 @@ export class Planner {
 
   /** Before the start: nothing about the plan can be wrong any more, so its definitions get their numbers. */
   commit(): void {
-    for (const register of this.#definitions) register();
+    for (const register of this.#definitions) this.#numbers.push(register());
+  }
+
+  /** Nothing can start an actor of the plan any more: its definitions give their numbers back. */
+  release(): void {
+    for (const number of this.#numbers.splice(0)) this.#context.unregister(number);
   }
 
   /** A top-level supervisor. */
@@ -284,6 +292,7 @@ export class Planner {
     const { config } = given;
     this.#definitions.push(() => {
       actor.definition = this.#context.register(what, { config, peers });
+      return actor.definition;
     });
     return { actor, codec: given.codec ?? codecOf(what), local };
   }

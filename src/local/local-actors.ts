@@ -39,23 +39,26 @@ interface Registered extends LocalArgs {
 }
 
 /** An actor that was spawned and has not started yet. */
-interface Expected extends LocalArgs {
+interface Expected extends Registered {
   readonly tagLo: number;
   readonly tagHi: number;
   readonly self: ActorRef<never, unknown>;
-  readonly scope: AsyncResource;
 }
 
 const MESSAGE = 1;
 const ASK = 2;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
-const NO_ARGS: LocalArgs = Object.freeze({ config: undefined, peers: Object.freeze({}) });
+
+/** Number of what is spawned: {@link LocalActors.expect} says of each actor what it is, so nothing is registered. */
+export const SPAWNED = 0;
 
 /** Runs them. */
 export class LocalActors {
   readonly #options: LocalActorsOptions;
-  readonly #registered: Registered[] = [];
+  /** By their numbers, which are never used again: work may be late. */
+  readonly #registered = new Map<number, Registered>();
+  #lastNumber = SPAWNED;
   /** By index of their address. */
   readonly #expected = new Map<number, Expected>();
   readonly #actors = new Map<number, LocalActor>();
@@ -71,10 +74,22 @@ export class LocalActors {
     this.#options = options;
   }
 
-  /** A number for a definition; actors spawned under it get `args` unless {@link expect} says otherwise. */
-  register(definition: AnyDefinition, args: LocalArgs = NO_ARGS): number {
+  /** A number for a definition, whose actors are given `args`. */
+  register(definition: AnyDefinition, args: LocalArgs): number {
     const scope = new AsyncResource(SCOPE, { requireManualDestroy: true });
-    return this.#registered.push({ definition, scope, ...args }) - 1;
+    this.#lastNumber += 1;
+    this.#registered.set(this.#lastNumber, { definition, scope, ...args });
+    return this.#lastNumber;
+  }
+
+  /** Nothing starts under this number any more; actors that live have what they need. */
+  unregister(number: number): void {
+    this.#registered.delete(number);
+  }
+
+  /** How many definitions the addon may start actors of. */
+  get registered(): number {
+    return this.#registered.size;
   }
 
   /** Whether this is the address of a live actor that runs here. */
@@ -87,11 +102,12 @@ export class LocalActors {
   expect(
     address: { index: number; tagLo: number; tagHi: number },
     self: ActorRef<never, unknown>,
+    definition: AnyDefinition,
     args: LocalArgs,
   ): void {
     const { index, tagLo, tagHi } = address;
     const scope = new AsyncResource(SCOPE, { requireManualDestroy: true });
-    this.#expected.set(index, { tagLo, tagHi, self, scope, ...args });
+    this.#expected.set(index, { tagLo, tagHi, self, scope, definition, ...args });
   }
 
   /** Takes a piece of work. */
@@ -138,13 +154,12 @@ export class LocalActors {
 
   #newActor(words: Uint32Array): LocalActor | undefined {
     const [index, tagLo, tagHi, , , number, generation] = words as unknown as number[];
-    const registered = this.#registered[number!];
-    if (registered === undefined) return undefined;
-    const { definition } = registered;
     const candidate = this.#expected.get(index!);
     const expected = candidate?.tagLo === tagLo && candidate?.tagHi === tagHi ? candidate : undefined;
     if (expected !== undefined) this.#expected.delete(index!);
-    const { config, peers, scope } = expected ?? registered;
+    const found = expected ?? this.#registered.get(number!);
+    if (found === undefined) return undefined;
+    const { definition, config, peers, scope } = found;
     const self = expected?.self ?? this.#options.selfOf([index!, tagLo!, tagHi!, index!, generation!], definition);
     const address = { index: index!, tagLo: tagLo!, tagHi: tagHi! };
     const made = {
