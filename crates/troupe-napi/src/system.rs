@@ -245,7 +245,7 @@ impl Core {
             shared.listen(mask != 0);
         }
         if (before ^ mask) & MESSAGES != 0 {
-            shared.listen_to_messages(mask & MESSAGES != 0);
+            self.system.listen_to_messages(mask & MESSAGES != 0);
         }
     }
 }

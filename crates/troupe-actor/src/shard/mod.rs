@@ -148,6 +148,8 @@ pub struct Shard {
     late_replies: u64,
     ended: HashMap<u64, Ended>,
     ended_order: VecDeque<u64>,
+    /// Somebody wants an event for each message.
+    observes: bool,
     /// Turns since the last flush.
     since_flush: u32,
     /// Jobs that are with some thread.
@@ -189,6 +191,7 @@ impl Shard {
             late_replies: 0,
             ended: HashMap::new(),
             ended_order: VecDeque::new(),
+            observes: false,
             since_flush: 0,
             running: 0,
             waiting: 0,
@@ -206,6 +209,8 @@ impl Shard {
     #[inline]
     pub fn refresh_clock(&mut self, shared: &Shared) {
         self.now = shared.clock.now_ms();
+        // Read here, once for many turns: a message pays for nothing but a look at its own shard.
+        self.observes = shared.observes_messages();
     }
 
     /// The reading of the clock.

@@ -140,7 +140,7 @@ impl Shard {
         cell.running = true;
         cell.turn = turn;
         cell.in_hand = job.messages;
-        if EVENTS && (cell.observed || shared.observes_messages()) {
+        if EVENTS && (cell.observed | self.observes) {
             self.observe_received(shared, job);
         }
         self.running += 1;

@@ -1,4 +1,4 @@
-//! Whether the machinery runs (`HLT-3`): no guest and nobody far away is asked.
+//! Whether the machinery runs (`HLT-3`): no guest and nobody far away is asked. And who listens to it.
 
 use std::time::{Duration, Instant};
 
@@ -65,6 +65,14 @@ impl ActorSystem {
         let root = self.with_tree(|shard, _| shard.tree().info(shard.now(), SupervisorId::ROOT)).flatten();
         let down = |status| matches!(status, Status::Restarting | Status::Failed);
         root.is_none_or(|root| !down(root.status) && !root.children.iter().any(|child| down(child.status)))
+    }
+
+    /// Counts environments that want an event for each message, from now on: shards look only now and then.
+    pub fn listen_to_messages(&self, on: bool) {
+        self.shared.listen_to_messages(on);
+        for handle in &self.shards {
+            handle.state.lock().refresh_clock(&self.shared);
+        }
     }
 
     fn is_live(&self, now: Instant) -> bool {
