@@ -188,21 +188,27 @@ impl Shard {
     }
 
     pub(super) fn kill_local(&mut self, shared: &Shared, local: u32) {
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        cell.ending = Some(Ending::Kill);
+        if !self.interrupt(shared, local, Ending::Kill) {
+            self.killed(shared, local);
+        }
+    }
+
+    /// Notes how the actor is to end, and ends the job that it is in at once. False when it is in
+    /// none, and there is nothing to wait for.
+    pub(super) fn interrupt(&mut self, shared: &Shared, local: u32, ending: Ending) -> bool {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return true };
+        cell.ending = Some(ending);
         if cell.external
             && let Some(job) = self.abandon(local)
         {
-            return self.take_back(shared, job);
+            self.take_back(shared, job);
+            return true;
         }
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.running {
-            // Some thread has it, or will drop it instead of running it.
-            let (slot, number) = cell.turn;
-            shared.kill_turn(slot, number);
-        } else {
-            self.killed(shared, local);
-        }
+        let Some(cell) = self.cells.get(local as usize).filter(|cell| cell.running) else { return false };
+        // Some thread has it, or will drop it instead of running it.
+        let (slot, number) = cell.turn;
+        shared.kill_turn(slot, number);
+        true
     }
 
     pub(super) fn grace_over(&mut self, shared: &Shared, local: u32, tag: u64) {

@@ -166,17 +166,7 @@ impl Shard {
         if cell.is_closed() {
             return;
         }
-        cell.ending = Some(Ending::KillLife);
-        if cell.external
-            && let Some(job) = self.abandon(local)
-        {
-            return self.take_back(shared, job);
-        }
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.running {
-            let (slot, number) = cell.turn;
-            shared.kill_turn(slot, number);
-        } else {
+        if !self.interrupt(shared, local, Ending::KillLife) {
             self.proceed_life(shared, local);
         }
     }
