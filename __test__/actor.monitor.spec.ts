@@ -58,8 +58,9 @@ test('a monitor that was taken back is not called, even when the end is on its w
   // The notice is in the buffer by now, or about to be.
   first.stop();
   first.stop();
+  // Whoever watches later is told later.
   await ref.stopped;
-  await new Promise(resolve => setTimeout(resolve, 5));
+  await new Promise(resolve => ref.monitor(resolve));
   t.is(called, 0);
 });
 

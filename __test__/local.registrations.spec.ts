@@ -61,7 +61,7 @@ test('trees and pools that have ended or did not come up leave nothing behind', 
     await workers.stop();
   }
   await until(() => system.kept === 0);
-  t.pass();
+  t.is(system.kept, 0);
 });
 
 test('definitions that are spawned are not kept at all', async t => {
