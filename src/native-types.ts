@@ -1,0 +1,298 @@
+/** Transfer objects: what crosses the bridge besides numbers and bytes. Every field is present, `null` for absent. */
+import type { ReasonTag } from './error-codes.js';
+
+/** Options of a system, validated and complete. */
+export interface NativeSystemOptions {
+  readonly name: string;
+  readonly threads: number;
+  readonly seed: number;
+  readonly deadLetters: number;
+  readonly spareThreads: number;
+  readonly cacheDir: string | null;
+  readonly trapHandling: 'signals' | 'explicit';
+  readonly inline: boolean;
+  readonly poolMemory: number;
+  readonly trapBacktrace: boolean;
+  /** Time stands still until {@link NativeSystem.advance} moves it. */
+  readonly manualClock: boolean;
+}
+
+/** An address that an actor is given for a name. */
+export interface NativePeer {
+  readonly name: string;
+  readonly index: number;
+  readonly tagLo: number;
+  readonly tagHi: number;
+}
+
+/** Options of a spawn, validated and complete. `0xFFFFFFFF` stands for `Infinity`. */
+export interface NativeSpawnOptions {
+  readonly parent: 'user';
+  readonly restart: number;
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly backoffKind: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly backoffJitter: number;
+  readonly resetAfterMs: number;
+  readonly mailbox: number;
+  readonly mailboxBytes: number;
+  readonly overflow: number;
+  readonly overflowWaitMs: number;
+  readonly messageBytes: number;
+  readonly memoryBytes: number;
+  readonly tableElements: number;
+  readonly instances: number;
+  readonly handlerTimeMs: number;
+  readonly startTimeoutMs: number;
+  readonly stackBytes: number;
+  readonly hostCallBytes: number;
+  readonly inline: boolean;
+  readonly start: number;
+  readonly peers: readonly NativePeer[];
+  readonly user: Uint8Array;
+  /** Start attempts that fail, and messages that trap, in a test. */
+  readonly failStarts: readonly number[];
+  readonly trapOn: readonly number[];
+  /** 0 for no probes. */
+  readonly healthIntervalMs: number;
+  readonly healthTimeoutMs: number;
+  readonly healthFailures: number;
+  readonly healthRestart: boolean;
+  /** What is told of it even if nobody listens to the system: {@link OBSERVE_LIFE}, {@link OBSERVE_MESSAGES}. */
+  readonly observe: number;
+  /** Custom state for each start. */
+  readonly state: Uint8Array | null;
+}
+
+/** Why an actor ended. */
+export interface NativeExit {
+  readonly tag: ReasonTag;
+  readonly text: string;
+}
+
+/** Sums of one actor. */
+export interface NativeCounters {
+  readonly offered: number;
+  readonly accepted: number;
+  readonly handled: number;
+  readonly failedInHandler: number;
+  readonly discarded: number;
+  readonly expired: number;
+  readonly aborted: number;
+  readonly refused: number;
+}
+
+/** Index, tag (low, high), id (low, high). */
+export type NativeAddress = readonly [index: number, tagLo: number, tagHi: number, idLo: number, idHi: number];
+
+/** Whether the machinery runs. */
+export interface NativeVitals {
+  readonly live: boolean;
+  readonly ready: boolean;
+  readonly started: boolean;
+}
+
+/** What an actor is doing. */
+export interface NativeStatus {
+  readonly address: NativeAddress;
+  readonly state: string;
+  readonly path: string;
+  readonly name: string | null;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly queued: number;
+  readonly inHand: number;
+  readonly uptimeMs: number;
+  readonly counters: NativeCounters;
+  /** What the last probe found. */
+  readonly health: { readonly status: string; readonly text: string };
+  readonly exit: NativeExit | null;
+}
+
+/** An actor found by name: its address, and its path. */
+export type NativeFound = readonly [...NativeAddress, path: string];
+
+/** Sums of a system, as the addon counts them. */
+export interface NativeAudit {
+  readonly balanced: boolean;
+  readonly offered: number;
+  readonly accepted: number;
+  readonly refused: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly handled: number;
+  readonly failedInHandler: number;
+  readonly discarded: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly expired: number;
+  readonly aborted: number;
+  readonly queued: number;
+  readonly inHand: number;
+  readonly lateReplies: number;
+  readonly actors: Readonly<Record<string, number>>;
+}
+
+/** A dead letter. */
+export interface NativeDeadLetter {
+  readonly id: number;
+  readonly sender: string | null;
+  readonly target: string;
+  readonly reason: string;
+  readonly size: number;
+  readonly time: number;
+}
+
+/** What happened; which fields are there depends on the event. */
+export interface NativeEvent {
+  readonly event: string;
+  readonly address?: NativeAddress | null;
+  readonly path?: string;
+  readonly reason?: NativeExit | string | null;
+  readonly incarnation?: number;
+  readonly uptimeMs?: number;
+  readonly attempt?: number;
+  readonly delayMs?: number;
+  readonly trap?: string;
+  readonly backtrace?: readonly string[];
+  readonly stderr?: string;
+  readonly text?: string;
+  readonly level?: number;
+  readonly id?: number;
+  readonly sender?: string | null;
+  readonly target?: string;
+  readonly size?: number;
+  readonly time?: number;
+  readonly from?: string;
+  readonly to?: string;
+  readonly sizes?: readonly number[];
+  readonly latencyMs?: number;
+  readonly hook?: string;
+}
+
+/** A child to be: an actor, a supervisor, or a pool, by {@link NODE_ACTOR} and its like. */
+export interface NativeNode {
+  readonly kind: number;
+  readonly key: string;
+  readonly child: NativeChildRules;
+  /** What an actor, or each member of a pool, runs. */
+  readonly actor: NativeActorNode | null;
+  readonly supervisor: NativeSupervisorRules | null;
+  /** Members a pool begins with. */
+  readonly size: number;
+  /** Restarts of all members together; `null` for no limit. */
+  readonly poolMaxRestarts: number | null;
+  readonly poolWithinMs: number;
+  readonly children: readonly NativeNode[];
+}
+
+/** What a child is to its supervisor. */
+export interface NativeChildRules {
+  readonly restart: number;
+  readonly significant: boolean;
+  readonly shutdownMs: number;
+}
+
+/** What an actor in a tree runs: a component, or the definition of an environment, by its number or -1. */
+export interface NativeActorNode {
+  readonly component: number;
+  readonly definition: number;
+  readonly name: string | null;
+  readonly options: NativeSpawnOptions;
+}
+
+/** A supervisor's own rules. */
+export interface NativeSupervisorRules extends NativeBudget {
+  readonly strategy: number;
+  readonly autoShutdown: number;
+}
+
+/** How often and how soon something is restarted. */
+export interface NativeBudget {
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly backoffKind: number;
+  readonly backoffInitialMs: number;
+  readonly backoffFactor: number;
+  readonly backoffMaxMs: number;
+  readonly backoffJitter: number;
+  readonly resetAfterMs: number;
+}
+
+/** Where something that was started is. */
+export interface NativePlace {
+  readonly key: string;
+  readonly kind: number;
+  /** Number of a supervisor or a pool. */
+  readonly id: number;
+  /** Address of an actor. */
+  readonly address: NativeAddress | null;
+  readonly children: readonly NativePlace[];
+}
+
+/** A supervisor or a pool as it stands. */
+export interface NativeSupervisor {
+  readonly id: number;
+  readonly path: string;
+  readonly state: string;
+  /** -1 for a pool. */
+  readonly strategy: number;
+  readonly incarnation: number;
+  readonly uptimeMs: number;
+  readonly budgetUsed: number;
+  readonly maxRestarts: number;
+  readonly withinMs: number;
+  readonly restarts: number;
+  readonly stale: number;
+  /** Children; of a pool only some are listed. */
+  readonly members: number;
+  readonly ready: number;
+  readonly children: readonly NativeChild[];
+  readonly history: readonly NativeHistoryEntry[];
+}
+
+/** A child as it stands. */
+export interface NativeChild {
+  readonly key: string;
+  readonly path: string;
+  readonly kind: number;
+  /** Number of a supervisor or a pool. */
+  readonly id: number;
+  /** Where an actor is, while it has a place. */
+  readonly address: NativeAddress | null;
+  readonly state: string;
+  readonly restart: number;
+  readonly significant: boolean;
+  readonly incarnation: number;
+  readonly restarts: number;
+  readonly uptimeMs: number;
+  readonly queued: number;
+}
+
+/** Something that happened to a child. */
+export interface NativeHistoryEntry {
+  readonly time: number;
+  readonly child: string;
+  readonly reason: NativeExit;
+  readonly attempt: number;
+  readonly delayMs: number | null;
+}
+
+/** A supervisor or a pool, and those below it. */
+export interface NativeTree {
+  readonly info: NativeSupervisor;
+  readonly below: readonly NativeTree[];
+}
+
+/** {@link NativeNode.kind}: an actor. */
+export const NODE_ACTOR = 0;
+/** {@link NativeNode.kind}: a supervisor. */
+export const NODE_SUPERVISOR = 1;
+/** {@link NativeNode.kind}: a pool. */
+export const NODE_POOL = 2;
+
+/** {@link NativeSystem.childRequest}: stop it. */
+export const CHILD_STOP = 0;
+/** {@link NativeSystem.childRequest}: start it again. */
+export const CHILD_RESTART = 1;
+/** {@link NativeSystem.childRequest}: forget it. */
+export const CHILD_DELETE = 2;
