@@ -38,5 +38,6 @@ pub mod status;
 pub mod supervision;
 pub mod system;
 pub mod ticker;
+pub mod topics;
 pub mod tree;
 pub mod worker;
