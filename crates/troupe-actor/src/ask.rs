@@ -35,12 +35,18 @@ pub enum AskError {
     /// The payload is over the limit.
     #[error("the message is too large")]
     TooLarge = 18,
+    /// The asker, or one who waits for it, is waited for by the target.
+    #[error("the request would wait for itself")]
+    Cycle = 19,
     /// The system is shut down.
     #[error("the system is shut down")]
     Shutdown = 20,
     /// The actor's restart budget is spent.
     #[error("the actor gave up")]
     GaveUp = 27,
+    /// Nobody serves what was asked.
+    #[error("nobody responds to this")]
+    NoResponders = 28,
 }
 
 /// What an ask waits in.

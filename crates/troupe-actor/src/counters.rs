@@ -23,11 +23,17 @@ pub enum LossReason {
     TooLarge,
     /// The target was killed.
     Killed,
+    /// The target's stash was full.
+    StashFull,
+    /// Nobody subscribes to the topic.
+    NoSubscriber,
+    /// The asker waits for the target already, through a chain of asks.
+    Cycle,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::NoSuchActor,
         Self::Stopped,
         Self::GaveUp,
@@ -37,6 +43,9 @@ impl LossReason {
         Self::Shutdown,
         Self::TooLarge,
         Self::Killed,
+        Self::StashFull,
+        Self::NoSubscriber,
+        Self::Cycle,
     ];
 
     /// The public name.
@@ -52,6 +61,9 @@ impl LossReason {
             Self::Shutdown => "shutdown",
             Self::TooLarge => "too-large",
             Self::Killed => "killed",
+            Self::StashFull => "stash-full",
+            Self::NoSubscriber => "no-subscriber",
+            Self::Cycle => "cycle",
         }
     }
 }

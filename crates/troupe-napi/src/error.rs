@@ -222,6 +222,8 @@ mod tests {
             (AskError::TooLarge, "ERR_MESSAGE_TOO_LARGE"),
             (AskError::Shutdown, "ERR_SHUTDOWN"),
             (AskError::GaveUp, "ERR_ACTOR_GAVE_UP"),
+            (AskError::Cycle, "ERR_ASK_CYCLE"),
+            (AskError::NoResponders, "ERR_NO_RESPONDERS"),
         ];
         for (error, code) in table {
             assert_eq!(CODES.get(error as usize), Some(&code));

@@ -293,11 +293,13 @@ pub(super) const fn error_of(reason: LossReason) -> AskError {
         LossReason::NoSuchActor => AskError::NoSuchActor,
         LossReason::Stopped | LossReason::Killed => AskError::Stopped,
         LossReason::GaveUp => AskError::GaveUp,
-        LossReason::MailboxFull => AskError::MailboxFull,
+        LossReason::MailboxFull | LossReason::StashFull => AskError::MailboxFull,
         LossReason::Expired => AskError::Timeout,
         LossReason::Poison => AskError::Crashed,
         LossReason::Shutdown => AskError::Shutdown,
         LossReason::TooLarge => AskError::TooLarge,
+        LossReason::NoSubscriber => AskError::NoResponders,
+        LossReason::Cycle => AskError::Cycle,
     }
 }
 

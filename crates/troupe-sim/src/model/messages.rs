@@ -227,6 +227,8 @@ impl Model {
         let going = ended || actor.ending.is_some() || actor.killed || actor.expect.is_some();
         let holds = match reason {
             LossReason::NoSuchActor | LossReason::Expired => false,
+            // Nothing here stashes, publishes, or asks in circles.
+            LossReason::StashFull | LossReason::NoSubscriber | LossReason::Cycle => false,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),
             LossReason::Shutdown => self.closing,
             LossReason::Killed => actor.killed && !ended,
@@ -252,10 +254,12 @@ pub const fn error_of(reason: LossReason) -> AskError {
         LossReason::NoSuchActor => AskError::NoSuchActor,
         LossReason::Stopped | LossReason::Killed => AskError::Stopped,
         LossReason::GaveUp => AskError::GaveUp,
-        LossReason::MailboxFull => AskError::MailboxFull,
+        LossReason::MailboxFull | LossReason::StashFull => AskError::MailboxFull,
         LossReason::Expired => AskError::Timeout,
         LossReason::Poison => AskError::Crashed,
         LossReason::Shutdown => AskError::Shutdown,
         LossReason::TooLarge => AskError::TooLarge,
+        LossReason::NoSubscriber => AskError::NoResponders,
+        LossReason::Cycle => AskError::Cycle,
     }
 }
