@@ -32,6 +32,9 @@ pub enum AskError {
     /// The guest answered with its own error.
     #[error("the actor answered with an error")]
     HandlerError = 11,
+    /// The topic or the pattern is not allowed, or there is no room for it.
+    #[error("the topic is not allowed")]
+    TopicInvalid = 17,
     /// The payload is over the limit.
     #[error("the message is too large")]
     TooLarge = 18,

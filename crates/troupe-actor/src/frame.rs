@@ -39,6 +39,9 @@ pub mod kind {
     /// An actor that this one watches has ended (`MON-1`). The correlation is the watch's tag, the
     /// address the actor's; payload: `u32` its last incarnation, the reason's tag, NUL, its text.
     pub const DOWN: u16 = 6;
+    /// A message that was published on a topic this actor is subscribed to. The correlation is the
+    /// subscription's tag, the address the publisher; payload: as of [`effect::PUBLISH`](super::effect::PUBLISH).
+    pub const TOPIC: u16 = 7;
 
     /// Configuration: eight random bytes to seed the guest's generator.
     pub const SEED: u16 = 32;
@@ -75,6 +78,16 @@ pub mod effect {
     pub const LINK: u16 = 7;
     /// Takes a link with the address back.
     pub const UNLINK: u16 = 8;
+    /// Publishes on a topic. Payload: `u32` length of the topic, the topic padded to four bytes, the
+    /// message. Flags: [`FLAG_REPORT`](super::FLAG_REPORT) asks for a send-failed frame with the same
+    /// correlation if the topic is refused, [`FLAG_RETAIN`](super::FLAG_RETAIN) keeps the message.
+    pub const PUBLISH: u16 = 9;
+    /// Subscribes to a pattern; the correlation is a tag of the guest's choice below
+    /// [`OUTSIDE_TAG`](super::OUTSIDE_TAG), one in use is taken over. Payload: `u32` length of the
+    /// pattern, `u32` options ([`SUBSCRIBE_ONCE`](super::SUBSCRIBE_ONCE)), the pattern padded to four
+    /// bytes, the name of the queue group, if any. With [`FLAG_REPORT`](super::FLAG_REPORT) a refusal
+    /// comes back as a send-failed frame.
+    pub const SUBSCRIBE: u16 = 10;
     /// A log line; the correlation is the level (0 debug, 1 info, 2 warn, 3 error), the payload text.
     pub const LOG: u16 = 11;
     /// Stops this actor after this turn.
@@ -83,6 +96,8 @@ pub mod effect {
     pub const CRASH: u16 = 13;
     /// Deliver nothing but the answers to these tags until one comes; payload: `u32` tags.
     pub const AWAIT: u16 = 14;
+    /// Takes the subscription with this correlation back: no message of it is handled in a later turn.
+    pub const UNSUBSCRIBE: u16 = 15;
     /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
     /// 1 degraded, 2 unhealthy, the payload a text.
     pub const HEALTH: u16 = 48;
@@ -90,6 +105,14 @@ pub mod effect {
 
 /// On a tell effect: tell me with a send-failed frame when the message is refused.
 pub const FLAG_REPORT: u16 = 1;
+/// On a publish effect: keep the message as the last value of its topic, for subscriptions to come.
+/// On a topic frame: this is such a last value.
+pub const FLAG_RETAIN: u16 = 2;
+/// In the options of a subscribe effect: one message makes one copy for all subscriptions of this
+/// actor that ask for this.
+pub const SUBSCRIBE_ONCE: u32 = 1;
+/// Tags from here on are those of subscriptions that an actor did not make itself.
+pub const OUTSIDE_TAG: u32 = 1 << 31;
 
 /// Rounds a payload length up to the frame alignment.
 #[must_use]
@@ -113,6 +136,21 @@ pub struct Frame<'a> {
 }
 
 impl Frame<'_> {
+    /// Whether it counts as a message of its actor: it takes room in the mailbox, and a crash is blamed
+    /// on it.
+    #[inline]
+    #[must_use]
+    pub const fn is_message(&self) -> bool {
+        matches!(self.kind, kind::MESSAGE | kind::ASK | kind::TOPIC)
+    }
+
+    /// Bytes of the message itself, without the topic in front of it.
+    #[must_use]
+    pub fn message_len(&self) -> usize {
+        let head = if self.kind == kind::TOPIC { topic_head(self.payload) } else { 0 };
+        self.payload.len().saturating_sub(head)
+    }
+
     /// Bytes this frame takes, header and padding included.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {
@@ -149,6 +187,28 @@ fn write_payload(out: &mut Vec<u8>, payload: &[u8]) {
     const ZEROS: [u8; 8] = [0; 8];
     let padding = padded(payload.len()) - payload.len();
     out.extend_from_slice(ZEROS.get(..padding).unwrap_or_default());
+}
+
+/// Bytes in front of the message in the payload of a topic frame or a publish effect.
+fn topic_head(payload: &[u8]) -> usize {
+    word(payload, 0).map_or(0, |len| 4usize.saturating_add((len as usize).saturating_add(3) & !3))
+}
+
+/// The topic and the message in the payload of a topic frame or a publish effect; `None` if it is malformed.
+#[must_use]
+pub fn read_topic(payload: &[u8]) -> Option<(&str, &[u8])> {
+    let len = word(payload, 0)? as usize;
+    let topic = std::str::from_utf8(payload.get(4..4usize.checked_add(len)?)?).ok()?;
+    Some((topic, payload.get(topic_head(payload)..)?))
+}
+
+/// Writes the payload of a topic frame or a publish effect.
+pub fn write_topic(out: &mut Vec<u8>, topic: &str, message: &[u8]) {
+    out.extend_from_slice(&(topic.len() as u32).to_le_bytes());
+    out.extend_from_slice(topic.as_bytes());
+    let padded = out.len().next_multiple_of(4);
+    out.resize(padded, 0);
+    out.extend_from_slice(message);
 }
 
 /// Reads the `u32` at `at`, or `None` past the end.

@@ -224,6 +224,7 @@ mod tests {
             (AskError::GaveUp, "ERR_ACTOR_GAVE_UP"),
             (AskError::Cycle, "ERR_ASK_CYCLE"),
             (AskError::NoResponders, "ERR_NO_RESPONDERS"),
+            (AskError::TopicInvalid, "ERR_TOPIC_INVALID"),
         ];
         for (error, code) in table {
             assert_eq!(CODES.get(error as usize), Some(&code));

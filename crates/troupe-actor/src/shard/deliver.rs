@@ -52,8 +52,8 @@ pub(super) struct Lost {
 }
 
 impl Lost {
-    pub(super) const fn new(frame: &Frame<'_>, reason: LossReason) -> Self {
-        Self { kind: frame.kind, corr: frame.corr, sender: frame.address, bytes: frame.payload.len(), reason }
+    pub(super) fn new(frame: &Frame<'_>, reason: LossReason) -> Self {
+        Self { kind: frame.kind, corr: frame.corr, sender: frame.address, bytes: frame.message_len(), reason }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::behavior::Behavior;
 use crate::cell::{Ending, Rare};
 use crate::counters::LossReason;
 use crate::event::{Event, Subject};
-use crate::frame::{self, Frames};
+use crate::frame::Frames;
 use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
 use crate::shared::Shared;
 use crate::status::Status;
@@ -68,11 +68,12 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let mut queue = std::mem::take(&mut cell.mailbox);
         let mut answers = Vec::new();
-        queue.drain(|frame| match frame.kind {
-            frame::kind::MESSAGE | frame::kind::ASK => {
+        queue.drain(|frame| {
+            if frame.is_message() {
                 self.discard(shared, local, &path, Lost::new(frame, reason));
+            } else {
+                frame.write_to(&mut answers);
             }
-            _ => frame.write_to(&mut answers),
         });
         if let Some(cell) = self.cells.get_mut(local as usize) {
             Frames::new(&answers).for_each(|frame| cell.mailbox.push(&frame, &mut self.pool));

@@ -293,7 +293,7 @@ impl Shard {
         let (table, mut messages, mut asks, mut answers) = (&mut self.asks, 0, 0, 0);
         let input = cell.mailbox.take(1, MAX_TURN_BYTES, &mut self.pool, |frame, _| {
             match frame.kind {
-                frame::kind::MESSAGE => messages += 1,
+                frame::kind::MESSAGE | frame::kind::TOPIC => messages += 1,
                 frame::kind::ASK => {
                     messages += 1;
                     if let Some(ask) = table.get_mut(frame.corr) {

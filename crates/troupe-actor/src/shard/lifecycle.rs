@@ -210,8 +210,8 @@ impl Shard {
         let local = job.local;
         let path = self.path_of(local);
         let culprit = Frames::new(job.input.frames())
-            .find(|frame| matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK))
-            .map(|frame| (frame.kind, frame.corr, frame.address, frame.payload.len()));
+            .find(Frame::is_message)
+            .map(|frame| (frame.kind, frame.corr, frame.address, frame.message_len()));
         if let Some((kind, corr, sender, bytes)) = culprit {
             if kind == frame::kind::ASK {
                 self.settle_now(shared, corr, AskError::Crashed, Some(crash));
@@ -262,7 +262,7 @@ impl Shard {
         if in_turn || stale > 0 {
             let mut notices = 0;
             cell.mailbox.extract(&mut Vec::new(), |frame: &Frame<'_>| match frame.kind {
-                frame::kind::MESSAGE | frame::kind::ASK => false,
+                _ if frame.is_message() => false,
                 frame::kind::DOWN => {
                     notices += 1;
                     false

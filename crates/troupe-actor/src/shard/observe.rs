@@ -3,7 +3,7 @@
 
 use super::{Job, Shard};
 use crate::event::Event;
-use crate::frame::{self, Frames};
+use crate::frame::{Frame, Frames};
 use crate::shared::Shared;
 
 /// Whether messages can be events at all: `npm run bench -- events` measures a build in which they cannot.
@@ -11,8 +11,7 @@ pub(super) const EVENTS: bool = cfg!(not(troupe_no_events));
 
 /// The payloads of the messages among some frames, by length.
 fn sizes(frames: &[u8]) -> Vec<u32> {
-    let messages = Frames::new(frames).filter(|frame| matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK));
-    messages.map(|frame| frame.payload.len() as u32).collect()
+    Frames::new(frames).filter(Frame::is_message).map(|frame| frame.message_len() as u32).collect()
 }
 
 impl Shard {

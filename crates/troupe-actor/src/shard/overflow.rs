@@ -49,7 +49,7 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         let mut dropped = None;
         cell.mailbox.drop_oldest(|frame| {
-            let found = matches!(frame.kind, frame::kind::MESSAGE | frame::kind::ASK);
+            let found = frame.is_message();
             if found {
                 dropped = Some(Lost::new(frame, LossReason::MailboxFull));
             }

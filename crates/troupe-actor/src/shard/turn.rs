@@ -154,7 +154,7 @@ impl Shard {
         let limit = if cell.single { 1 } else { MAX_TURN_FRAMES };
         let (table, mut tally) = (&mut self.asks, Tally::default());
         let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| match frame.kind {
-            frame::kind::MESSAGE => {
+            frame::kind::MESSAGE | frame::kind::TOPIC => {
                 tally.messages += 1;
                 Verdict::Take
             }
@@ -344,7 +344,7 @@ impl Shard {
         let mut messages = job.messages;
         for frame in Frames::new(rest) {
             match frame.kind {
-                frame::kind::MESSAGE => messages -= 1,
+                frame::kind::MESSAGE | frame::kind::TOPIC => messages -= 1,
                 frame::kind::ASK => {
                     messages -= 1;
                     self.asks.requeue(frame.corr);
