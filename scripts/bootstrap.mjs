@@ -3,13 +3,14 @@
  * Each step is skipped when it is current, so a second run costs a fraction of a second. Uses
  * nothing but Node, because it runs before anything is installed.
  */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import { buildNative, nativeIsCurrent } from './lib/native.mjs';
 import { inRoot, readJson } from './lib/paths.mjs';
 import { Step, say, seconds } from './lib/report.mjs';
 import { mustSucceed, runNode, runNpm, ToolError } from './lib/run.mjs';
 import { dropStamp, hashOf, readStamp, writeStamp } from './lib/stamp.mjs';
+import { buildTypeScript, TYPESCRIPT_INPUTS } from './lib/typescript.mjs';
 
 /** The oldest Node of each line that can `require` ES modules. */
 export function nodeIsSupported(version = process.versions.node) {
@@ -43,16 +44,12 @@ async function installPackages(step) {
   mustSucceed(result, 'npm ci');
 }
 
-const TYPESCRIPT_INPUTS = ['src', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.base.json'];
-
 const builtFrom = (name, inputs, output) => existsSync(inRoot(output)) && readStamp(name)?.hash === hashOf(inputs);
 
-async function buildTypeScript() {
+async function buildDist() {
   dropStamp('typescript');
   const hash = hashOf(TYPESCRIPT_INPUTS);
-  rmSync(inRoot('dist'), { recursive: true, force: true });
-  const project = existsSync(inRoot('tsconfig.build.json')) ? 'tsconfig.build.json' : 'tsconfig.json';
-  mustSucceed(await runNode(inRoot('node_modules/typescript/bin/tsc'), ['-p', project]), 'The TypeScript build');
+  await buildTypeScript();
   writeStamp('typescript', { hash });
 }
 
@@ -96,7 +93,7 @@ const STEPS = [
   {
     title: 'TypeScript build',
     current: () => builtFrom('typescript', TYPESCRIPT_INPUTS, 'dist/index.js'),
-    run: buildTypeScript,
+    run: buildDist,
   },
   {
     title: 'Guests build',
