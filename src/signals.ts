@@ -1,5 +1,4 @@
 /** Ending a system when the process is told to end. Only on request: a library does not own signals (`SHUT-4`). */
-import { isMainThread } from 'node:worker_threads';
 import { type Check, mismatch } from './check.js';
 
 /** Signals that end a process unless somebody handles them. */
@@ -15,9 +14,14 @@ export const signalsOption: Check<readonly HandledSignal[]> = (value, path) => {
     throw mismatch(path, `true | false | a list of ${SIGNALS.map(name => `'${name}'`).join(' | ')}`, value);
   }
   const signals: readonly HandledSignal[] = Array.isArray(value) ? [...new Set(value)] : value === true ? USUAL : [];
-  if (signals.length > 0 && !isMainThread) throw mismatch(path, 'false: signals reach the main thread only', value);
+  if (signals.length > 0 && !isMainThread()) throw mismatch(path, 'false: signals reach the main thread only', value);
   return signals;
 };
+
+/** Fetched only when somebody wants signals: this module of Node's takes longer to load than half of this package. */
+function isMainThread(): boolean {
+  return process.getBuiltinModule('node:worker_threads').isMainThread;
+}
 
 /**
  * Shuts down at the first signal, and then lets it do what it does without a handler, unless the

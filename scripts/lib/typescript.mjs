@@ -18,6 +18,20 @@ export const TYPESCRIPT_INPUTS = [
   'package-lock.json',
 ];
 
+/**
+ * Fetches Node's own modules as `require` would. An `import` of one evaluates whatever it exports:
+ * for node:fs that is all of Node's streams, which this package never touches.
+ */
+const BUILTINS = {
+  name: 'builtins',
+  setup(build) {
+    build.onResolve({ filter: /^node:/ }, ({ path }) => ({ path, namespace: 'builtin', sideEffects: false }));
+    build.onLoad({ filter: /./, namespace: 'builtin' }, ({ path }) => ({
+      contents: `module.exports = process.getBuiltinModule('${path}');`,
+    }));
+  },
+};
+
 /** Builds `dist` from nothing. */
 export async function buildTypeScript() {
   rmSync(inRoot('dist'), { recursive: true, force: true });
@@ -36,6 +50,7 @@ export async function buildTypeScript() {
       chunkNames: 'shared-[hash]',
       format: 'esm',
       platform: 'node',
+      plugins: [BUILTINS],
       target: 'node20.19',
       tsconfig: inRoot('tsconfig.build.json'),
       // Not minified: a stack trace shows names, lines and, with `--enable-source-maps`, the sources.

@@ -3,9 +3,13 @@
  * is found through `root`, so the same suites measure another checkout too.
  */
 import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { addonFile } from '../../../scripts/lib/paths.mjs';
 import { row } from './stats.mjs';
+
+const require = createRequire(import.meta.url);
 
 /** Profiles whose numbers mean nothing: an unoptimised engine answers 16 times slower. */
 const UNOPTIMISED = new Set(['debug', 'dev', 'test']);
@@ -93,10 +97,8 @@ export class BenchContext {
  * @param {RunOptions} options
  */
 export async function openContext(options) {
-  const at = file => pathToFileURL(join(options.root, 'dist', file)).href;
-  const troupe = await import(at('index.js'));
-  const { native: load } = await import(at('native.js'));
-  const native = load();
+  const troupe = await import(pathToFileURL(join(options.root, 'dist', 'index.js')).href);
+  const native = require(process.env.NAPI_RS_NATIVE_LIBRARY_PATH || join(options.root, addonFile()));
   const build = native.buildInfo();
   if (UNOPTIMISED.has(build.profile)) {
     throw new Error(`the addon was built with profile '${build.profile}', which is not optimised: build another first`);
