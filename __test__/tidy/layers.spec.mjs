@@ -1,4 +1,4 @@
-/** The layers are a straight line: actor ← host ← napi ← src/native.ts ← src. */
+/** The layers are a straight line: actor ← broker ← host ← napi ← src/native.ts ← src. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path/posix';
@@ -8,8 +8,9 @@ import { codeOnly, rustSources, sources } from './source.mjs';
 
 const ALLOWED_EDGES = {
   'troupe-actor': [],
-  'troupe-host': ['troupe-actor'],
-  'troupe-napi': ['troupe-actor', 'troupe-host'],
+  'troupe-broker': ['troupe-actor'],
+  'troupe-host': ['troupe-actor', 'troupe-broker'],
+  'troupe-napi': ['troupe-actor', 'troupe-broker', 'troupe-host'],
 };
 
 for (const [crate, allowed] of Object.entries(ALLOWED_EDGES)) {
@@ -25,6 +26,7 @@ for (const [crate, allowed] of Object.entries(ALLOWED_EDGES)) {
 
 const FORBIDDEN = {
   'troupe-actor': /\w*(wasm|napi|javascript|cranelift)\w*/gi,
+  'troupe-broker': /\w*(wasm|napi|javascript|cranelift)\w*/gi,
   'troupe-host': /\w*(napi|javascript)\w*/gi,
 };
 

@@ -7,13 +7,13 @@ import { inRoot, readJson } from '../../scripts/lib/paths.mjs';
 import { rustSources, sources } from './source.mjs';
 
 const read = path => readFileSync(inRoot(path), 'utf8');
+const CRATES = ['troupe-actor', 'troupe-broker', 'troupe-host', 'troupe-napi'];
 const unique = list => [...new Set(list)].sort();
 const codesIn = text => unique([...text.matchAll(/\bERR_[A-Z][A-Z_]*[A-Z]\b/g)].map(match => match[0]));
 
 test('the error codes of Rust, TypeScript and the reference page are the same', () => {
   const rust = codesIn(
-    ['troupe-actor', 'troupe-host', 'troupe-napi']
-      .flatMap(rustSources)
+    CRATES.flatMap(rustSources)
       .map(({ text }) => text)
       .join('\n'),
   );
@@ -74,7 +74,7 @@ test('every option and its default is on the options page', () => {
 
 test('every rule that the code refers to is on the semantics page', () => {
   const page = read('docs/explanation/semantics.md');
-  const code = [...['troupe-actor', 'troupe-host', 'troupe-napi'].flatMap(rustSources), ...sources(['src'], /\.ts$/)];
+  const code = [...CRATES.flatMap(rustSources), ...sources(['src'], /\.ts$/)];
   const named = unique(code.flatMap(({ text }) => [...text.matchAll(/`([A-Z]{2,4}-\d+)`/g)].map(match => match[1])));
   assert.deepEqual(
     named.filter(rule => !page.includes(`- \`${rule}\` `)),

@@ -5,9 +5,11 @@ import { test } from 'node:test';
 import { inRoot } from '../../scripts/lib/paths.mjs';
 import { codeOnly, functions, rustSources, sources } from './source.mjs';
 
-test('the kernel forbids unsafe code', () => {
-  assert.match(readFileSync(inRoot('crates/troupe-actor/src/lib.rs'), 'utf8'), /^#!\[forbid\(unsafe_code\)\]/m);
-});
+for (const crate of ['troupe-actor', 'troupe-broker']) {
+  test(`${crate} forbids unsafe code`, () => {
+    assert.match(readFileSync(inRoot('crates', crate, 'src/lib.rs'), 'utf8'), /^#!\[forbid\(unsafe_code\)\]/m);
+  });
+}
 
 const bridge = rustSources('troupe-napi');
 

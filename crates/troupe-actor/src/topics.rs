@@ -63,6 +63,14 @@ pub enum TopicError {
         /// The rule, as a sentence that quotes what breaks it.
         rule: String,
     },
+    /// The name of a queue group breaks a rule.
+    #[error("the queue group '{group}' is not allowed: {rule}")]
+    GroupInvalid {
+        /// What was given, shortened and escaped so that it can be shown.
+        group: String,
+        /// The rule, as a sentence.
+        rule: String,
+    },
     /// The system keeps as many last values, or as many bytes of them, as it may.
     #[error("no last value is kept for the topic '{topic}': {bound}")]
     RetainedFull {
