@@ -23,7 +23,7 @@ test('the code is one file for each entry and what they share', () => {
   assert.ok(shared.length >= 1 && shared.length <= 4, `shared: ${shared.join(', ')}`);
   assert.deepEqual(
     code.filter(path => !shared.includes(path)),
-    ['index.js', 'testing/index.js'],
+    ['cbor.js', 'index.js', 'testing/index.js'],
   );
 });
 

@@ -7,7 +7,7 @@ import { inRoot } from './paths.mjs';
 import { mustSucceed, runNode, ToolError } from './run.mjs';
 
 /** What users import; the keys of `exports` in package.json. */
-const ENTRIES = ['src/index.ts', 'src/testing/index.ts'];
+const ENTRIES = ['src/index.ts', 'src/testing/index.ts', 'src/cbor.ts'];
 
 /** What `dist` is built from. */
 export const TYPESCRIPT_INPUTS = [
@@ -51,6 +51,8 @@ export async function buildTypeScript() {
       format: 'esm',
       platform: 'node',
       plugins: [BUILTINS],
+      // Installed by whoever imports `wasm-troupe/cbor`.
+      external: ['cborg', 'cborg/*'],
       target: 'node20.19',
       tsconfig: inRoot('tsconfig.build.json'),
       // Not minified: a stack trace shows names, lines and, with `--enable-source-maps`, the sources.
