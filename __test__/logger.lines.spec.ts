@@ -62,18 +62,19 @@ test('a restart is a warning with its wait, giving up an error, an orderly end n
   ]);
 });
 
-test('ten dead letters are told one by one, and the rest once a minute', t => {
+test('a dead letter has a line if it is to have one, the others a summary with their reasons', t => {
   const { lines, logger } = recorder();
-  let now = 1000;
-  const log = new EventLog(logger, () => now);
-  const letter = { event: 'deadletter', target: '/user/a', reason: 'stopped', size: 1 };
-  for (let count = 0; count < 1000; count += 1) log.write(letter);
-  t.is(lines.length, 10);
-  now += 60_000;
-  log.write(letter);
-  t.deepEqual(lines.at(-1), ['warn', '991 more dead letters']);
-  log.write(letter);
-  t.is(lines.length, 11);
+  const log = new EventLog(logger);
+  const letter = { event: 'deadletter', target: '/user/a', sender: '/user/b', reason: 'stopped', size: 1 };
+  log.write({ ...letter, logged: true });
+  log.write({ ...letter, logged: false });
+  log.write({ ...letter, target: '', sender: null, logged: true });
+  log.write({ event: 'deadletters-unsaid', counts: { stopped: 3, 'mailbox-full': 2 } });
+  t.deepEqual(lines, [
+    ['warn', 'dead letter to /user/a from /user/b: stopped'],
+    ['warn', 'dead letter to an unknown actor: stopped'],
+    ['warn', '5 more dead letters: 3 stopped, 2 mailbox-full'],
+  ]);
 });
 
 test('a faulty level of a guest is an ordinary line', t => {

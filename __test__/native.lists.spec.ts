@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import test from 'ava';
+import { LOSS_REASONS } from '../src/dead-letters.js';
 import { ERROR_CODES, REASON_TAGS } from '../src/error-codes.js';
 import { native } from '../src/native.js';
 import { runScript } from './helpers/child.js';
@@ -13,6 +14,10 @@ test('both sides of the bridge have the same error codes, in the same order', t 
 
 test('both sides of the bridge have the same reasons', t => {
   t.deepEqual([...native().reasonTags()].sort(), [...REASON_TAGS].sort());
+});
+
+test('both sides of the bridge have the same reasons of losses, in the same order', t => {
+  t.deepEqual(native().lossReasons(), [...LOSS_REASONS]);
 });
 
 test('addon and package are of the same version', t => {

@@ -31,7 +31,9 @@ function portOn(native: FakeNative, inline = false): Port {
   const onFault = (error: unknown) => {
     throw error;
   };
-  return new Port({ native, keepAlive: 'never', inline, onEvent: () => {}, onWork: () => {}, onFault });
+  const ignore = () => {};
+  const isObserving = () => false;
+  return new Port({ native, keepAlive: 'never', inline, onEvent: ignore, onWork: ignore, onFault, isObserving });
 }
 
 const echo = () => new FakeNative((record, native) => native.complete(record.slot, 0, record.payload));

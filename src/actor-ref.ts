@@ -70,6 +70,7 @@ const NO_COUNTERS: ActorCounters = Object.freeze({
   expired: 0,
   aborted: 0,
   refused: 0,
+  losses: Object.freeze({}),
 });
 
 /** What is known of an actor that nobody has asked. */

@@ -114,7 +114,8 @@ export class ActorDefinition<in Message = Uint8Array, out Reply = Uint8Array, in
 
 /**
  * Defines an actor in JavaScript. Messages and replies are bytes; with a codec they are values. The
- * codec is used in both directions, so it must read what it writes, as `json()` and `text()` do.
+ * codec is used in both directions, so it must read what it writes, as `json()` and `text()` do, or say how
+ * ({@link Codec.served}).
  */
 export function actor<Message, Reply, State = undefined, Config = unknown>(
   definition: ActorFunctions<Message, Reply, State, Config> & { readonly codec: Codec<Message, Reply> },

@@ -37,6 +37,8 @@ export interface Audit {
   readonly inHand: number;
   /** Replies that came after their request had been settled; no messages, so no part of the sums. */
   readonly lateReplies: number;
+  /** Dead letters since the system was created: a record of each message that was refused, failed, discarded or expired. */
+  readonly deadLetters: Tally;
   /** Actors by state. */
   readonly actors: Readonly<Record<string, number>>;
 }

@@ -5,6 +5,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { type ActorRef, coreOf } from './actor-ref.js';
+import type { DeadLetter, DeadLetterOffice } from './dead-letters.js';
 import type { ReasonTag } from './error-codes.js';
 import { createError, type ExitReason } from './errors.js';
 import type { HealthState } from './health.js';
@@ -76,22 +77,6 @@ export interface MessageEvent extends ActorEvent {
 export interface MessageProcessedEvent extends MessageEvent {
   /** From the moment its turn began until the turn's effects had taken place, in milliseconds. */
   readonly latencyMs: number;
-}
-
-/** A message without a receiver. */
-export interface DeadLetter {
-  /** Number within its system. */
-  readonly id: number;
-  /** Who sent it, as far as it has a name. */
-  readonly sender: string | undefined;
-  /** Path of the receiver it was for. */
-  readonly target: string;
-  /** Why nobody handled it. */
-  readonly reason: string;
-  /** Bytes of payload. */
-  readonly size: number;
-  /** Milliseconds since the system was created. */
-  readonly time: number;
 }
 
 /** Something about the machinery around the actors. */
@@ -208,6 +193,7 @@ type Listener = (event: unknown) => unknown;
 /** What a hub needs. */
 export interface EventHubOptions {
   readonly log: EventLog | undefined;
+  readonly letters: DeadLetterOffice;
   /** Makes the reference of an address. */
   readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
   /** Longest wait for what a listener returned. */
@@ -249,7 +235,9 @@ export class EventHub {
       });
     }
     // A listener runs in the context it was added in, whatever caused the event.
-    const bound: Listener = AsyncResource.bind(listener as Listener);
+    const { letters } = this.#options;
+    const own = name === 'deadletter' ? letters.observer(listener as Listener) : (listener as Listener);
+    const bound: Listener = AsyncResource.bind(own);
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set.add(bound));
     this.#tell();
@@ -266,8 +254,9 @@ export class EventHub {
   }
 
   /** Hands an event to whoever wants it. */
-  emit(event: NativeEvent): void {
-    const { event: name } = event;
+  emit(told: NativeEvent): void {
+    const { event: name } = told;
+    const event = name === 'deadletter' ? this.#options.letters.complete(told) : told;
     this.#guarded(name, () => this.#options.log?.write(event));
     if (name === 'system:failed') this.#options.onFailure?.();
     if (this.#observed.size > 0 && event.address) this.#tellHooks(event, event.address);
@@ -277,7 +266,8 @@ export class EventHub {
     // What concerns several messages at a time is told message by message.
     for (const one of event.sizes?.map(size => ({ ...event, size })) ?? [event]) {
       const value = this.#publicForm(one);
-      published?.publish(value);
+      if (name === 'deadletter') this.#options.letters.observer(() => published?.publish(value))();
+      else published?.publish(value);
       for (const listener of listeners ?? []) this.#call(name, listener, value);
     }
   }
@@ -385,10 +375,8 @@ export class EventHub {
 
   #publicForm(event: NativeEvent): object {
     const { address, path = '' } = event;
-    const { event: name, id, size, time } = event;
-    if (name === 'deadletter') {
-      return Object.freeze(deadLetter({ id, size, time, ...event } as Parameters<typeof deadLetter>[0]));
-    }
+    const { event: name } = event;
+    if (name === 'deadletter') return this.#options.letters.ofEvent(event);
     if (name === 'supervisor:gave-up' || name === 'system:failed') return Object.freeze({ path, ...detailsOf(event) });
     if (event.event === 'hook-failed') return Object.freeze({ text: event.text ?? '', hook: event.hook ?? '', path });
     if (!address) return Object.freeze({ text: event.text ?? '' });
@@ -426,17 +414,4 @@ function detailsOf(event: NativeEvent): object {
 /** Names an actor in a table: its address without what may change. */
 function keyOf({ index, tagLo, tagHi }: { index: number; tagLo: number; tagHi: number }): string {
   return `${index}:${tagLo}:${tagHi}`;
-}
-
-/** A dead letter in its public form. */
-export function deadLetter(letter: {
-  readonly id: number;
-  readonly sender?: string | null;
-  readonly target: string;
-  readonly reason: string;
-  readonly size: number;
-  readonly time: number;
-}): DeadLetter {
-  const { id, sender, target, reason, size, time } = letter;
-  return { id, sender: sender || undefined, target, reason, size, time };
 }

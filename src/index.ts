@@ -35,8 +35,15 @@ export {
   type SupervisorOptions,
   type TopPoolOptions,
 } from './children.js';
-export { type Codec, json, text } from './codec.js';
+export { bytes, type Codec, json, messages, type ServedCodec, text } from './codec.js';
 export type { Component } from './component.js';
+export type {
+  CaptureOptions,
+  DeadLetter,
+  DeadLetterFilter,
+  LossReason,
+  ResendOptions,
+} from './dead-letters.js';
 export type { Duration, Size } from './duration.js';
 export type { ErrorCode, ReasonTag } from './error-codes.js';
 export {
@@ -68,7 +75,6 @@ export type {
   ActorEvent,
   ActorHealthEvent,
   ActorRestartEvent,
-  DeadLetter,
   EventName,
   HookFailedEvent,
   HostEvent,
@@ -115,6 +121,15 @@ export type {
 } from './options.js';
 export type { Pool, PoolMember } from './pool.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
+export {
+  SchemaError,
+  type SchemaInput,
+  type SchemaIssue,
+  type SchemaOutput,
+  type SchemaResult,
+  type StandardSchema,
+  schema,
+} from './schema.js';
 export type { HandledSignal } from './signals.js';
 export type { CustomState } from './state.js';
 export type {

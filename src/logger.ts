@@ -61,20 +61,12 @@ function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}]/gu, character => (character === '\n' ? '\n  ' : ' '));
 }
 
-const DEAD_LETTER_LINES = 10;
-const SUMMARY_EVERY_MS = 60_000;
-
 /** Turns events into log lines. */
 export class EventLog {
   readonly #logger: Logger;
-  readonly #clock: () => number;
-  #letters = 0;
-  #unsaid = 0;
-  #lastSummaryMs = 0;
 
-  constructor(logger: Logger, clock: () => number = Date.now) {
+  constructor(logger: Logger) {
     this.#logger = logger;
-    this.#clock = clock;
   }
 
   /** Writes the line of an event, if it has one. */
@@ -105,6 +97,9 @@ export class EventLog {
       case 'deadletter':
         this.#deadLetter(event);
         break;
+      case 'deadletters-unsaid':
+        this.#unsaid(event);
+        break;
       case 'hook-failed':
         this.#logger.error({ reason: event.text }, `a listener failed: ${event.text}`);
         break;
@@ -128,19 +123,19 @@ export class EventLog {
     this.#logger.warn(fields, message);
   }
 
-  #deadLetter({ target, sender, size, reason }: NativeEvent): void {
-    const now = this.#clock();
-    this.#letters += 1;
-    if (this.#letters <= DEAD_LETTER_LINES) {
-      this.#lastSummaryMs = now;
-      this.#logger.warn({ target, sender, size, reason }, `dead letter to ${target || 'an unknown actor'}: ${reason}`);
-      return;
-    }
-    this.#unsaid += 1;
-    if (now - this.#lastSummaryMs < SUMMARY_EVERY_MS) return;
-    this.#logger.warn({ count: this.#unsaid }, `${this.#unsaid} more dead letters`);
-    this.#lastSummaryMs = now;
-    this.#unsaid = 0;
+  /** Which of them have a line is decided natively, by the system's clock: those of a flood need not come here. */
+  #deadLetter({ target, sender, size, reason, logged }: NativeEvent): void {
+    if (!logged) return;
+    const from = sender ? ` from ${sender}` : '';
+    const text = `dead letter to ${target || 'an unknown actor'}${from}: ${reason}`;
+    this.#logger.warn({ target, sender, size, reason }, text);
+  }
+
+  #unsaid({ counts = {} }: NativeEvent): void {
+    const all = Object.entries(counts);
+    const total = all.reduce((sum, [, count]) => sum + count, 0);
+    const parts = all.map(([reason, count]) => `${count} ${reason}`).join(', ');
+    this.#logger.warn({ count: total, byReason: counts }, `${total} more dead letters: ${parts}`);
   }
 }
 

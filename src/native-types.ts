@@ -7,6 +7,8 @@ export interface NativeSystemOptions {
   readonly threads: number;
   readonly seed: number;
   readonly deadLetters: number;
+  /** Bytes of payloads of dead letters that are kept; 0 for none. */
+  readonly capturedBytes: number;
   readonly spareThreads: number;
   readonly cacheDir: string | null;
   readonly trapHandling: 'signals' | 'explicit';
@@ -83,6 +85,8 @@ export interface NativeCounters {
   readonly expired: number;
   readonly aborted: number;
   readonly refused: number;
+  /** Those that were refused or discarded, by reason. */
+  readonly losses: Readonly<Record<string, number>>;
 }
 
 /** Index, tag (low, high), id (low, high). */
@@ -129,6 +133,7 @@ export interface NativeAudit {
   readonly queued: number;
   readonly inHand: number;
   readonly lateReplies: number;
+  readonly deadLetters: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
   readonly actors: Readonly<Record<string, number>>;
 }
 
@@ -140,6 +145,9 @@ export interface NativeDeadLetter {
   readonly reason: string;
   readonly size: number;
   readonly time: number;
+  /** Whom it was for; the id is left out. */
+  readonly address: NativeAddress;
+  readonly payload: Uint8Array | null;
 }
 
 /** What happened; which fields are there depends on the event. */
@@ -160,6 +168,12 @@ export interface NativeEvent {
   readonly id?: number;
   readonly sender?: string | null;
   readonly target?: string;
+  /** The sender of a dead letter, if it is an actor. */
+  readonly senderAddress?: NativeAddress | null;
+  /** A log has a line for this dead letter. */
+  readonly logged?: boolean;
+  /** Dead letters that it had none for, by reason. */
+  readonly counts?: Readonly<Record<string, number>>;
   readonly size?: number;
   readonly time?: number;
   readonly from?: string;

@@ -91,6 +91,8 @@ export interface NativeSystem {
   actors(): readonly NativeStatus[];
   audit(): NativeAudit;
   deadLetters(): readonly NativeDeadLetter[];
+  /** The one with this number, while it is kept. */
+  deadLetter(id: number): NativeDeadLetter | null;
   abortAsk(slot: number): void;
   /** Replaces the custom state for an actor's next start; `false` when it has ended. */
   setState(index: number, tagLo: number, tagHi: number, state: Uint8Array): boolean;
@@ -120,6 +122,7 @@ export interface NativeBinding {
   readonly NativeSystem: new (options: NativeSystemOptions) => NativeSystem;
   errorCodes(): string[];
   reasonTags(): string[];
+  lossReasons(): string[];
   /** What is legal about a budget and probably not meant (`INT-5`). */
   budgetWarnings(budget: NativeBudget): string[];
   calibrate(): void;

@@ -22,6 +22,7 @@ import {
   size,
 } from './check.js';
 import type { Codec } from './codec.js';
+import { type CaptureOptions, captureBytes, captureShape } from './dead-letters.js';
 import type { Duration, Size } from './duration.js';
 import { callbacksShape, type EventCallbacks } from './event-callbacks.js';
 import { type Faults, faultsShape, faultsTemplate } from './faults.js';
@@ -90,6 +91,8 @@ export interface SystemOptions {
   readonly trapBacktrace?: boolean | undefined;
   /** How many dead letters are kept; default 1,000. */
   readonly deadLetters?: number | undefined;
+  /** Whether dead letters keep their messages, so that they can be sent again: `true`, or how many bytes; default `false`. */
+  readonly captureDeadLetters?: boolean | CaptureOptions | undefined;
   /** Functions that are told of all its actors; default none. */
   readonly events?: EventCallbacks | undefined;
   /** Longest wait for what a hook or a listener returned; default `'5s'`, `Infinity` is allowed. */
@@ -262,6 +265,7 @@ const systemShape = shape({
   trapHandling: oneOf('signals', 'explicit'),
   trapBacktrace: flag,
   deadLetters: integer({ min: 0, max: 1_000_000 }),
+  captureDeadLetters: captureShape,
   events: callbacksShape,
   hookTimeout: hookLimit,
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
@@ -307,6 +311,7 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
       threads,
       seed: given.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
       deadLetters: given.deadLetters ?? 1000,
+      capturedBytes: captureBytes(given.captureDeadLetters),
       spareThreads: Math.max(MIN_SPARE_THREADS, threads),
       cacheDir: given.cache === false ? null : cacheFolder(given.cache?.dir),
       trapHandling: given.trapHandling ?? 'signals',

@@ -38,6 +38,8 @@ export interface PortOptions {
   /** Takes work for an actor that this environment runs; see {@link WORK_SLOT}. */
   readonly onWork: OnWork;
   readonly onFault: (error: unknown) => void;
+  /** Whether what runs now follows from observing dead letters. */
+  readonly isObserving: () => boolean;
 }
 
 /** A message; nobody waits. */
@@ -97,8 +99,11 @@ export class Port {
   readonly #inline: boolean;
   /** This environment, as the sender of a record. */
   readonly self: Address;
+  /** The same, while it observes dead letters: what it sends then is not told to observers when it is lost. */
+  readonly #observer: Address;
   /** The same, on behalf of an actor that it runs: what that one sends while it is drained is not refused. */
   readonly onBehalf: Address;
+  readonly #isObserving: () => boolean;
   #used = 0;
   #records = 0;
   #scheduled = false;
@@ -120,6 +125,8 @@ export class Port {
     const index = native.attach(this.#submit.bytes, buffers[0].bytes, buffers[1].bytes, this.scratch.bytes, wake);
     this.self = { index: (0x80000000 | index) >>> 0, tagLo: 0, tagHi: 0 };
     this.onBehalf = { ...this.self, tagHi: 1 };
+    this.#observer = { ...this.self, tagHi: 2 };
+    this.#isObserving = options.isObserving;
     this.hot = native.hot();
     const finish = (slot: Slot): void => this.#finish(slot);
     this.#completions = new Completions({
@@ -163,6 +170,11 @@ export class Port {
     }
   }
 
+  /** This environment, as the sender of what runs now. */
+  get sender(): Address {
+    return this.#isObserving() ? this.#observer : this.self;
+  }
+
   /** Hands over what was appended. Whatever must come after it does this first. */
   flush(): void {
     const used = this.#used;
@@ -196,6 +208,7 @@ export class Port {
       target.open === 0 &&
       this.#used === 0 &&
       this.#inline &&
+      sender !== this.#observer &&
       this.#streak < MAX_STREAK &&
       payload.length <= MAX_RECORD_PAYLOAD
     ) {

@@ -17,6 +17,7 @@ import {
 import type { Callers } from './local/callers.js';
 import type { NativeAddress, NativeStatus } from './native.js';
 import { type Address, ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
+import { SchemaError } from './schema.js';
 import type { Slot } from './slots.js';
 import type { StateCell } from './state.js';
 
@@ -123,7 +124,7 @@ export class RefCore implements Target {
     const payload = this.#payload(message);
     const { owner } = this;
     if (owner.port.closed) owner.countLate();
-    else owner.port.submit(this, TELL, payload, 0, 0, this.#caller(owner.port.self));
+    else owner.port.submit(this, TELL, payload, 0, 0, this.#caller(owner.port.sender));
   }
 
   /** Sends a message whose sender is an actor of this environment. */
@@ -144,7 +145,7 @@ export class RefCore implements Target {
     message: unknown,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-    sender: Address = this.owner.port.self,
+    sender: Address = this.owner.port.sender,
   ): Promise<unknown> {
     const { owner } = this;
     let payload: Uint8Array;
@@ -294,7 +295,8 @@ export class RefCore implements Target {
 
   #valueError(message: string, cause?: unknown): TroupeError {
     const why = cause instanceof Error ? `: ${cause.message}` : '';
-    return createError('ERR_VALUE', { message: message + why, actor: this.path, cause });
+    const where = cause instanceof SchemaError ? { path: cause.path } : {};
+    return createError('ERR_VALUE', { message: message + why, actor: this.path, cause, ...where });
   }
 
   #afterShutdown(kind: number): TroupeError {

@@ -3,16 +3,17 @@ import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { type ActorDefinition, type AnyDefinition, codecOf } from './actor.js';
-import { ActorRef, type ActorStatus, statusOf } from './actor-ref.js';
+import { ActorRef, type ActorStatus, coreOf, isActorRef, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
 import { CallWaiter } from './call-waiter.js';
 import { mismatch } from './check.js';
 import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from './children.js';
 import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
+import { type DeadLetter, type DeadLetterFilter, DeadLetterOffice, type ResendOptions } from './dead-letters.js';
 import { createError, rethrown, type TroupeError } from './errors.js';
 import { callbackEntries } from './event-callbacks.js';
-import { type DeadLetter, deadLetter, EventHub, type EventName, type TroupeEvents } from './events.js';
+import { EventHub, type EventName, type TroupeEvents } from './events.js';
 import type { SystemHealth } from './health.js';
 import { Callers } from './local/callers.js';
 import { LocalActors } from './local/local-actors.js';
@@ -64,6 +65,7 @@ export class ActorSystem {
   readonly #native: NativeSystem;
   readonly #port: Port;
   readonly #events: EventHub;
+  readonly #letters: DeadLetterOffice;
   readonly #log: EventLog | undefined;
   readonly #owner: RefOwner;
   readonly #spawner: Spawner;
@@ -91,6 +93,11 @@ export class ActorSystem {
     this.#name = name;
     this.#native = system;
     this.#log = logger === false ? undefined : new EventLog(logger);
+    this.#letters = new DeadLetterOffice({
+      native: system,
+      captures: settings.native.capturedBytes > 0,
+      isClosed: () => this.#port.closed,
+    });
     this.#port = new Port({
       native: system,
       keepAlive: settings.keepAlive,
@@ -98,6 +105,7 @@ export class ActorSystem {
       onEvent: json => this.#events.receive(json),
       onWork: (kind, bytes, start, end) => this.#actors.receive(kind, bytes, start, end),
       onFault: error => this.#events.fault(error),
+      isObserving: this.#letters.isObserving,
     });
     this.#owner = {
       port: this.#port,
@@ -112,6 +120,7 @@ export class ActorSystem {
     };
     this.#events = new EventHub({
       log: this.#log,
+      letters: this.#letters,
       refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
       limitMs: settings.hookTimeoutMs,
       listen: mask => {
@@ -270,10 +279,27 @@ export class ActorSystem {
     return addLate(this.#remains?.audit ?? this.#native.audit(), this.#late);
   }
 
-  /** The newest messages without a receiver, oldest first. */
-  deadLetters(): readonly DeadLetter[] {
+  /** The newest messages without a receiver, oldest first; those that the filter lets through. */
+  deadLetters(filter?: DeadLetterFilter): readonly DeadLetter[] {
     this.#port.flush();
-    return this.#remains?.deadLetters ?? this.#native.deadLetters().map(deadLetter);
+    return this.#letters.list(filter, this.#remains?.deadLetters);
+  }
+
+  /**
+   * Sends a dead letter's message again, to the actor it was for or to another one, as a new message; settles when
+   * it is in the mailbox. Rejects with `ERR_VALUE` if its payload was not kept: see {@link SystemOptions.captureDeadLetters}.
+   */
+  async resend(letter: DeadLetter | number, options?: ResendOptions): Promise<void> {
+    this.#mustRun('resend');
+    const { to, ...rest } = options ?? {};
+    this.#port.flush();
+    const { payload, address, target } = this.#letters.contents(letter);
+    if (to !== undefined && !isActorRef(to)) throw mismatch('to', 'an actor reference', to);
+    const { index, tagLo, tagHi } =
+      to === undefined ? { index: address[0], tagLo: address[1], tagHi: address[2] } : coreOf(to);
+    if (to !== undefined && coreOf(to).owner !== this.#owner) throw mismatch('to', 'an actor of this system', to);
+    const path = to?.path ?? (target || undefined);
+    await this.#refOf([index, tagLo, tagHi, index, -1], path, undefined, undefined).send(payload, rest);
   }
 
   /**
@@ -333,7 +359,7 @@ export class ActorSystem {
   #close(): void {
     this.#actors.close();
     this.#port.drainAll();
-    this.#remains = { audit: this.#native.audit(), deadLetters: this.#native.deadLetters().map(deadLetter) };
+    this.#remains = { audit: this.#native.audit(), deadLetters: this.#letters.all() };
     this.#port.close(() => shutDown('the wait'));
     this.#native.close();
   }

@@ -214,6 +214,10 @@ export class FakeNative implements NativeSystem {
   audit(): NativeAudit {
     throw new Error('the fake counts nothing');
   }
+  deadLetter(): null {
+    return null;
+  }
+
   deadLetters(): [] {
     return [];
   }

@@ -2,6 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { AnyCodec, AnyFunctions } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
+import { servedBy } from '../codec.js';
 import type { NativeEvent } from '../native.js';
 import type { Address } from '../port.js';
 import { nameOf } from '../ref-core.js';
@@ -67,13 +68,13 @@ export class LocalActor implements LifeOwner {
 
   /** The message in these bytes, which become its own. */
   read(bytes: Uint8Array): unknown {
-    return this.codec === undefined ? bytes : this.codec.decode(bytes);
+    return this.codec === undefined ? bytes : servedBy(this.codec).decode(bytes);
   }
 
   /** The bytes of a reply; none for `undefined`. */
   write(value: unknown): Uint8Array {
     if (value === undefined) return EMPTY;
-    const bytes = this.codec === undefined ? value : this.codec.encode(value);
+    const bytes = this.codec === undefined ? value : servedBy(this.codec).encode(value as never);
     if (bytes instanceof Uint8Array) return bytes;
     const what = this.codec === undefined ? 'handle, without a codec,' : 'encode of the codec';
     throw new TypeError(`${this.self.path}: ${what} must return a Uint8Array, it returned ${nameOf(bytes)}`);

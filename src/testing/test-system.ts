@@ -2,7 +2,7 @@
 import type { ActorRef } from '../actor-ref.js';
 import { mismatch, oneOf } from '../check.js';
 import type { Codec } from '../codec.js';
-import type { DeadLetter } from '../events.js';
+import type { DeadLetter } from '../dead-letters.js';
 import type { NativeSystem } from '../native.js';
 import {
   type ShutdownOptions,

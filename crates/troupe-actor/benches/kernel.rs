@@ -113,7 +113,14 @@ struct Circle {
 
 impl Circle {
     fn new(count: usize) -> Self {
-        let config = SystemConfig { shards: 1, spare_threads: 0, dead_letters: 10, seed: 1, clock: Clock::monotonic() };
+        let config = SystemConfig {
+            shards: 1,
+            spare_threads: 0,
+            dead_letters: 10,
+            captured_bytes: 0,
+            seed: 1,
+            clock: Clock::monotonic(),
+        };
         let system = ActorSystem::new(&config, Arc::new(Ticker::new().unwrap())).unwrap();
         let ended = Arc::new(AtomicU32::new(0));
         let nexts: Vec<Arc<OnceLock<Address>>> = (0..count).map(|_| Arc::default()).collect();

@@ -97,7 +97,14 @@ fn spec(batches: bool) -> ActorSpec {
 
 /// Nanoseconds a message, the least of all rounds: whatever disturbs a round makes it longer.
 fn measure(batches: bool) -> f64 {
-    let config = SystemConfig { shards: 1, spare_threads: 0, dead_letters: 10, seed: 1, clock: Clock::manual() };
+    let config = SystemConfig {
+        shards: 1,
+        spare_threads: 0,
+        dead_letters: 10,
+        captured_bytes: 0,
+        seed: 1,
+        clock: Clock::manual(),
+    };
     let system = ActorSystem::manual(&config, Arc::new(Ticker::new().unwrap()));
     let target = system.spawn(&Arc::new(spec(batches)), SpawnArgs::default(), None).unwrap().address;
     let mut records = Vec::new();

@@ -152,6 +152,9 @@ pub struct Rare {
     pub overflow: VecDeque<Waiting>,
     /// When the armed timer of those is due; 0 when none is armed.
     pub overflow_timer: u64,
+    /// Until then its full mailbox drops messages without a log line of its own, in milliseconds of the
+    /// shard's clock.
+    pub next_drop_line: u64,
     /// Asks that were consumed and not answered yet, by number.
     pub open_asks: Vec<u32>,
     /// Tags of the asks a handler waits for; empty when it does not.

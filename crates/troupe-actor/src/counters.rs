@@ -115,6 +115,16 @@ impl Counters {
         self.accepted.checked_sub(left)
     }
 
+    /// Messages that were refused or discarded, by [`LossReason`].
+    #[must_use]
+    pub fn losses(&self) -> [u64; LossReason::ALL.len()] {
+        let mut losses = self.refused;
+        for (sum, more) in losses.iter_mut().zip(self.discarded) {
+            *sum += more;
+        }
+        losses
+    }
+
     /// Adds `other`.
     pub fn add(&mut self, other: &Self) {
         self.accepted += other.accepted;

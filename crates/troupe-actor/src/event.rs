@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, LossCounts};
 use crate::health::Health;
 use crate::id::{ActorId, Address};
 use crate::reason::{Crash, ExitReason};
@@ -66,6 +66,8 @@ pub enum Event {
     Processed(Subject, Vec<u32>, u64),
     /// A message without a receiver.
     DeadLetter(DeadLetter),
+    /// Messages without a receiver that a log had no line for, by reason.
+    DeadLettersUnsaid(LossCounts),
     /// A turn crashed, its messages one by one did not (`TURN-3`).
     CrashUnreproduced(Subject),
     /// A guest wrote a log line; the level is 0 debug, 1 info, 2 warn, 3 error.

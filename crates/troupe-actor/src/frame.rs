@@ -151,6 +151,12 @@ impl Frame<'_> {
         self.payload.len().saturating_sub(head)
     }
 
+    /// The message itself, without the topic in front of it.
+    #[must_use]
+    pub fn message(&self) -> &[u8] {
+        self.payload.get(self.payload.len() - self.message_len()..).unwrap_or_default()
+    }
+
     /// Bytes this frame takes, header and padding included.
     #[must_use]
     pub const fn encoded_len(&self) -> usize {

@@ -51,6 +51,9 @@ impl Address {
     /// The bit of a port's tag that says "on behalf of an actor that it runs". The low word of such a
     /// tag is the port's own matter.
     pub const ON_BEHALF: u64 = 1 << 32;
+    /// The bit of a port's tag that says "whoever observes dead letters": what it sends itself is never
+    /// told to observers when it is lost (`DL-3`).
+    pub const OBSERVER: u64 = 1 << 33;
     /// No sender.
     pub const NONE: Self = Self { index: 0, tag: 0 };
 
@@ -65,6 +68,12 @@ impl Address {
     #[must_use]
     pub const fn is_actors(self) -> bool {
         self.port().is_none() && self.tag != 0 || self.tag & Self::ON_BEHALF != 0
+    }
+
+    /// Whether an observer of dead letters sent what carries this as its sender.
+    #[must_use]
+    pub const fn is_observer(self) -> bool {
+        self.port().is_some() && self.tag & Self::OBSERVER != 0
     }
 
     /// Whether this is [`Address::NONE`].

@@ -9,10 +9,10 @@ use parking_lot::{Mutex, RwLock};
 use crate::cell::Waiter;
 use crate::clock::Clock;
 use crate::counters::LossReason;
-use crate::dead_letter::{DeadLetter, DeadLetters};
+use crate::dead_letter::{DeadLetter, DeadLetters, Loss, LossCounts};
 use crate::event::Event;
 use crate::gate::Gate;
-use crate::id::{ActorId, Address};
+use crate::id::ActorId;
 use crate::interrupt::TurnSlot;
 use crate::port::{Port, write_completion};
 use crate::quiet::Quiet;
@@ -32,6 +32,8 @@ pub struct Shared {
     ports: RwLock<Vec<Option<Arc<dyn Port>>>>,
     slots: RwLock<Vec<Option<Arc<TurnSlot>>>>,
     dead_letters: Mutex<DeadLetters>,
+    /// Largest payload that is captured with its dead letter; 0 for none.
+    max_captured: usize,
     listeners: AtomicU32,
     message_listeners: AtomicU32,
     closing: AtomicBool,
@@ -52,7 +54,7 @@ pub struct Shared {
 impl Shared {
     /// For a system with these gates, one per shard.
     #[must_use]
-    pub fn new(gates: Vec<Arc<Gate>>, clock: Clock, seed: u64, dead_letters: usize) -> Self {
+    pub fn new(gates: Vec<Arc<Gate>>, clock: Clock, seed: u64, dead_letters: DeadLetters) -> Self {
         Self {
             clock,
             names: Registry::default(),
@@ -60,7 +62,8 @@ impl Shared {
             gates,
             ports: RwLock::new(Vec::new()),
             slots: RwLock::new(Vec::new()),
-            dead_letters: Mutex::new(DeadLetters::new(dead_letters)),
+            max_captured: dead_letters.max_captured(),
+            dead_letters: Mutex::new(dead_letters),
             listeners: AtomicU32::new(0),
             message_listeners: AtomicU32::new(0),
             closing: AtomicBool::new(false),
@@ -163,12 +166,47 @@ impl Shared {
         }
     }
 
-    /// Records a dead letter.
-    pub fn dead_letter(&self, sender: Address, target: Arc<str>, reason: LossReason, bytes: usize, at: u64) {
-        let letter = self.dead_letters.lock().push(DeadLetter { id: 0, sender, target, reason, bytes, at });
-        if self.is_listened() {
-            self.emit(&Event::DeadLetter(letter));
+    /// Records a dead letter. The result is in how many milliseconds a log wants to be told of those it has
+    /// no line for: call [`Shared::summarize_letters`] then.
+    pub fn dead_letter(&self, loss: Loss, at: u64) -> Option<u64> {
+        let listened = self.is_listened();
+        // What an observer sends itself is not told to observers: it would never end (`DL-3`).
+        let told = listened && !loss.sender.is_observer();
+        let mut letters = self.dead_letters.lock();
+        let (logged, summary) = if listened { letters.tell_log(&loss, at) } else { (false, None) };
+        let letter = letters.push(loss, at);
+        drop(letters);
+        if told {
+            self.emit(&Event::DeadLetter(DeadLetter { logged, ..letter }));
         }
+        summary
+    }
+
+    /// Tells what the log had no line for (`DL-2`).
+    pub fn summarize_letters(&self, at: u64) {
+        let summary = self.dead_letters.lock().summary(at);
+        if let Some(counts) = summary {
+            self.emit(&Event::DeadLettersUnsaid(counts));
+        }
+    }
+
+    /// Whether a payload of so many bytes is captured with its dead letter.
+    #[inline]
+    #[must_use]
+    pub const fn captures(&self, bytes: usize) -> bool {
+        bytes <= self.max_captured && self.max_captured != 0
+    }
+
+    /// How many dead letters there were, by reason.
+    #[must_use]
+    pub fn dead_letter_counts(&self) -> LossCounts {
+        *self.dead_letters.lock().counts()
+    }
+
+    /// The dead letter with this number, while it is kept.
+    #[must_use]
+    pub fn find_dead_letter(&self, id: u64) -> Option<DeadLetter> {
+        self.dead_letters.lock().get(id).cloned()
     }
 
     /// The dead letters that are kept, oldest first.
@@ -275,6 +313,7 @@ impl Shared {
     }
 
     fn complete_closed(&self) {
+        self.summarize_letters(self.clock.now_ms());
         for waiter in std::mem::take(&mut *self.closed_waiters.lock()) {
             if let Some(port) = self.port(waiter.port) {
                 let mut bytes = Vec::new();

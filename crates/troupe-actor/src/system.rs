@@ -14,7 +14,7 @@ use std::sync::{Arc, Weak};
 use crate::cell::Waiter;
 use crate::clock::Clock;
 use crate::counters::Counters;
-use crate::dead_letter::DeadLetter;
+use crate::dead_letter::{DeadLetter, DeadLetters, LossCounts};
 use crate::error::{SpawnError, SystemError};
 use crate::gate::Gate;
 use crate::id::{ActorId, Address};
@@ -41,6 +41,8 @@ pub struct SystemConfig {
     pub spare_threads: usize,
     /// Dead letters kept.
     pub dead_letters: usize,
+    /// Bytes of their payloads that are kept, the newest; 0 for none.
+    pub captured_bytes: usize,
     /// Seed of jitter and of the guests' generators (`BO-5`).
     pub seed: u64,
     /// Time.
@@ -54,6 +56,8 @@ pub struct Audit {
     pub counters: Counters,
     /// Messages and actors, counted one by one.
     pub census: Census,
+    /// Dead letters since the start, by reason.
+    pub dead_letters: LossCounts,
     /// Answers that came too late.
     pub late_replies: u64,
     /// Answers of environments to jobs that were over.
@@ -159,7 +163,8 @@ impl ActorSystem {
             .enumerate()
             .map(|(index, gate)| Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate))));
         let shards = shards.collect();
-        let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, config.dead_letters));
+        let letters = DeadLetters::new(config.dead_letters, config.captured_bytes);
+        let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, letters));
         Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0), beats: Beats::default() }
     }
 
@@ -337,6 +342,7 @@ impl ActorSystem {
         let mut audit = Audit {
             counters: Counters::default(),
             census: Census::default(),
+            dead_letters: self.shared.dead_letter_counts(),
             late_replies: 0,
             stale_work: 0,
             live: self.shared.live(),

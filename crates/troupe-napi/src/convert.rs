@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 
+use napi::bindgen_prelude::Uint8Array;
 use napi_derive::napi;
 use troupe_actor::counters::{Counters, LossReason};
 use troupe_actor::dead_letter::DeadLetter;
 use troupe_actor::id::{ActorId, Address};
 use troupe_actor::shard::ActorStatus;
 use troupe_actor::status::Status;
-use troupe_actor::system::Audit;
+use troupe_actor::system::{ActorSystem, Audit};
 use troupe_host::ComponentInfo;
 
 /// An address from the three words that TypeScript keeps.
@@ -76,6 +77,7 @@ pub struct NativeCounters {
     pub expired: f64,
     pub aborted: f64,
     pub refused: f64,
+    pub losses: HashMap<String, f64>,
 }
 
 #[napi(object)]
@@ -114,6 +116,7 @@ pub struct NativeAudit {
     pub queued: f64,
     pub in_hand: f64,
     pub late_replies: f64,
+    pub dead_letters: NativeSums,
     pub actors: HashMap<String, f64>,
 }
 
@@ -125,18 +128,23 @@ pub struct NativeDeadLetter {
     pub reason: String,
     pub size: f64,
     pub time: f64,
+    pub address: Vec<u32>,
+    pub payload: Option<Uint8Array>,
 }
 
-impl From<&DeadLetter> for NativeDeadLetter {
-    fn from(letter: &DeadLetter) -> Self {
-        Self {
-            id: letter.id as f64,
-            sender: sender(letter.sender),
-            target: letter.target.to_string(),
-            reason: letter.reason.as_str().to_owned(),
-            size: letter.bytes as f64,
-            time: letter.at as f64,
-        }
+/// A dead letter, with the sender's path as far as anything is remembered of it.
+pub fn dead_letter(system: &ActorSystem, letter: &DeadLetter) -> NativeDeadLetter {
+    let path = || Some(system.status(letter.sender)?.path.to_string());
+    let is_actor = letter.sender.port().is_none() && !letter.sender.is_none();
+    NativeDeadLetter {
+        id: letter.id as f64,
+        sender: is_actor.then(path).flatten().or_else(|| sender(letter.sender)),
+        target: letter.target.to_string(),
+        reason: letter.reason.as_str().to_owned(),
+        size: letter.bytes as f64,
+        time: letter.at as f64,
+        address: address(letter.address, None).to_vec(),
+        payload: letter.payload.as_deref().map(Uint8Array::from),
     }
 }
 
@@ -155,6 +163,7 @@ impl From<&Counters> for NativeCounters {
             expired: counters.expired as f64,
             aborted: counters.aborted as f64,
             refused: sum(&counters.refused),
+            losses: by_reason(&counters.losses()).by_reason,
         }
     }
 }
@@ -181,7 +190,8 @@ impl From<&ActorStatus> for NativeStatus {
     }
 }
 
-fn by_reason(values: &[u64]) -> NativeSums {
+/// Counts by the public names of their reasons, those that are not zero.
+pub fn by_reason(values: &[u64]) -> NativeSums {
     let named = LossReason::ALL.iter().zip(values).filter(|(_, count)| **count > 0);
     NativeSums {
         total: sum(values),
@@ -207,6 +217,7 @@ pub fn audit(audit: &Audit) -> NativeAudit {
         queued: audit.census.queued as f64,
         in_hand: audit.census.in_hand as f64,
         late_replies: audit.late_replies as f64,
+        dead_letters: by_reason(&audit.dead_letters),
         actors,
     }
 }

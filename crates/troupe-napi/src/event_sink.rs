@@ -5,7 +5,7 @@ use troupe_actor::dead_letter::DeadLetter;
 use troupe_actor::event::{Event, Subject};
 use troupe_actor::reason::{Crash, ExitReason};
 
-use crate::convert::{address, sender};
+use crate::convert::{self, address, sender};
 
 /// Everything.
 pub const ALL: u32 = 1;
@@ -27,11 +27,12 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
             | Event::Failed(..)
             | Event::Log { .. }
             | Event::Host { .. }
-            | Event::DeadLetter(_)
+            | Event::DeadLettersUnsaid(_)
             | Event::CrashUnreproduced(_)
             | Event::GaveUp { .. }
             | Event::SystemFailed(_)
     );
+    let warning = warning || matches!(event, Event::DeadLetter(letter) if letter.logged);
     let failure = matches!(event, Event::SystemFailed(_));
     let message = matches!(event, Event::Received(..) | Event::Processed(..));
     let observed = mask & OBSERVED != 0 && subject(event).is_some_and(|subject| subject.observed);
@@ -83,6 +84,9 @@ pub fn json(event: &Event) -> Vec<u8> {
             about("message:processed", subject, &json!({ "sizes": sizes, "latencyMs": *nanos as f64 / 1e6 }))
         }
         Event::DeadLetter(letter) => merge(json!({ "event": "deadletter" }), &dead_letter(letter)),
+        Event::DeadLettersUnsaid(counts) => {
+            json!({ "event": "deadletters-unsaid", "counts": convert::by_reason(counts).by_reason })
+        }
         Event::CrashUnreproduced(subject) => about("crash-unreproduced", subject, &Value::Null),
         Event::Log { subject, level, text } => about("log", subject, &json!({ "level": level, "text": text })),
         Event::Host { name, text } => json!({ "event": name, "text": text }),
@@ -101,6 +105,8 @@ fn dead_letter(letter: &DeadLetter) -> Value {
     json!({
         "id": letter.id,
         "sender": sender(letter.sender),
+        "senderAddress": (letter.sender.port().is_none() && !letter.sender.is_none()).then(|| address(letter.sender, None)),
+        "logged": letter.logged,
         "target": &*letter.target,
         "reason": letter.reason.as_str(),
         "size": letter.bytes,

@@ -1,6 +1,7 @@
 //! Free functions of the addon.
 
 use napi_derive::napi;
+use troupe_actor::counters::LossReason;
 use troupe_actor::reason::ReasonTag;
 
 use crate::error::CODES;
@@ -23,6 +24,12 @@ pub fn error_codes() -> Vec<String> {
 #[napi(catch_unwind)]
 pub fn reason_tags() -> Vec<String> {
     ReasonTag::ALL.iter().map(|tag| tag.as_str().to_owned()).collect()
+}
+
+/// Why messages are lost: the closed list.
+#[napi(catch_unwind)]
+pub fn loss_reasons() -> Vec<String> {
+    LossReason::ALL.iter().map(|reason| reason.as_str().to_owned()).collect()
 }
 
 /// What is legal about a budget and probably not meant (`INT-5`).

@@ -24,6 +24,7 @@ pub struct NativeSystemOptions {
     pub threads: u32,
     pub seed: f64,
     pub dead_letters: u32,
+    pub captured_bytes: f64,
     pub spare_threads: u32,
     pub cache_dir: Either<String, Null>,
     pub trap_handling: String,

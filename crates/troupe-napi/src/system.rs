@@ -95,6 +95,7 @@ impl Core {
             shards: options.threads,
             spare_threads: options.spare_threads as usize,
             dead_letters: options.dead_letters as usize,
+            captured_bytes: options.captured_bytes as usize,
             seed: options.seed as u64,
             clock: options.clock(),
         };
@@ -399,7 +400,14 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn dead_letters(&self) -> Vec<NativeDeadLetter> {
-        self.core.system.dead_letters().iter().map(NativeDeadLetter::from).collect()
+        let letter = |letter| convert::dead_letter(&self.core.system, &letter);
+        self.core.system.dead_letters().into_iter().map(letter).collect()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn dead_letter(&self, id: f64) -> Option<NativeDeadLetter> {
+        let letter = self.core.system.shared().find_dead_letter(id as u64)?;
+        Some(convert::dead_letter(&self.core.system, &letter))
     }
 
     #[napi(catch_unwind)]

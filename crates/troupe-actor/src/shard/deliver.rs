@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::ahead::GROUP;
+use super::letters::captured;
 use super::{Shard, Signal};
 use crate::ask::{AskError, AskState};
 use crate::cell::Waiter;
 use crate::counters::LossReason;
+use crate::dead_letter::Loss;
 use crate::frame::{self, Frame};
 use crate::id::Address;
 use crate::mailbox;
@@ -42,18 +44,27 @@ pub(super) enum Wants {
 }
 
 /// An accepted message that nobody will handle.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Lost {
     kind: u16,
     corr: u32,
     sender: Address,
     bytes: usize,
     reason: LossReason,
+    payload: Option<Arc<[u8]>>,
 }
 
 impl Lost {
-    pub(super) fn new(frame: &Frame<'_>, reason: LossReason) -> Self {
-        Self { kind: frame.kind, corr: frame.corr, sender: frame.address, bytes: frame.message_len(), reason }
+    pub(super) fn new(shared: &Shared, frame: &Frame<'_>, reason: LossReason) -> Self {
+        let (message, bytes) = (frame.message(), frame.message_len());
+        let Frame { kind, corr, address: sender, .. } = *frame;
+        Self { kind, corr, sender, bytes, reason, payload: captured(shared, message) }
+    }
+
+    /// What is recorded of it, for its target at this address and path.
+    pub(super) fn record(self, target: Address, path: &Arc<str>) -> Loss {
+        let Self { sender, bytes, reason, payload, .. } = self;
+        Loss { sender, target, path: Arc::clone(path), reason, bytes, payload, first_drop: false }
     }
 }
 
@@ -224,14 +235,18 @@ impl Shard {
     #[cold]
     pub(super) fn refuse(&mut self, shared: &Shared, message: &Incoming<'_>, reason: LossReason) {
         let mut path: Arc<str> = Arc::from("");
+        let mut place = None;
         self.counters.refuse(reason);
         if let Some((local, cell)) = self.resolve(message.target) {
             cell.rare_mut().counters.refuse(reason);
             path = self.path_of(local);
+            place = Some(local);
         } else if let Some(ended) = self.ended.get(&message.target.tag) {
             path = Arc::clone(&ended.path);
         }
-        shared.dead_letter(message.sender, path, reason, message.payload.len(), self.now);
+        let Incoming { sender, target, payload, .. } = *message;
+        let (bytes, payload) = (payload.len(), captured(shared, payload));
+        self.bury(shared, place, Loss { sender, target, path, reason, bytes, payload, first_drop: false });
         let error = error_of(reason);
         match (message.wants, message.sender.port()) {
             (Wants::Confirm(_) | Wants::Answer(_), Some(port)) => {
@@ -262,10 +277,10 @@ impl Shard {
             match self.asks.get_mut(lost.corr).map(|ask| ask.state) {
                 Some(AskState::Settled(error)) => {
                     self.asks.remove(lost.corr);
-                    return self.count_settled(local, error);
+                    return self.discard_settled(shared, local, path, lost, error);
                 }
                 Some(_) => self.settle_now(shared, lost.corr, error_of(lost.reason), None),
-                None => return self.count_settled(local, AskError::Timeout),
+                None => return self.discard_settled(shared, local, path, lost, AskError::Timeout),
             }
         }
         self.counters.discard(lost.reason);
@@ -276,7 +291,18 @@ impl Shard {
         if lost.reason == LossReason::MailboxFull && crate::planted::is(crate::planted::Bug::LetterMissing) {
             return;
         }
-        shared.dead_letter(lost.sender, Arc::clone(path), lost.reason, lost.bytes, self.now);
+        let loss = lost.record(self.address_of(local), path);
+        self.bury(shared, Some(local), loss);
+    }
+
+    /// Counts an ask that was settled before its actor could have handled it. Who gave up knows; an ask that
+    /// waited too long is recorded.
+    fn discard_settled(&mut self, shared: &Shared, local: u32, path: &Arc<str>, lost: Lost, error: AskError) {
+        self.count_settled(local, error);
+        if error != AskError::Aborted {
+            let loss = Lost { reason: LossReason::Expired, ..lost }.record(self.address_of(local), path);
+            self.bury(shared, Some(local), loss);
+        }
     }
 
     /// A completion without a value.

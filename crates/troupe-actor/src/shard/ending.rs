@@ -70,7 +70,7 @@ impl Shard {
         let mut answers = Vec::new();
         queue.drain(|frame| {
             if frame.is_message() {
-                self.discard(shared, local, &path, Lost::new(frame, reason));
+                self.discard(shared, local, &path, Lost::new(shared, frame, reason));
             } else {
                 frame.write_to(&mut answers);
             }

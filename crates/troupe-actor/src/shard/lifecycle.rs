@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::bonds::notices;
+use super::deliver::Lost;
 use super::ending::LastEnd;
 use super::{Job, Shard, TimerKind, Work};
 use crate::ask::AskError;
@@ -209,25 +210,27 @@ impl Shard {
     fn blame(&mut self, shared: &Shared, job: Job, crash: &Crash) -> bool {
         let local = job.local;
         let path = self.path_of(local);
-        let culprit = Frames::new(job.input.frames())
-            .find(Frame::is_message)
-            .map(|frame| (frame.kind, frame.corr, frame.address, frame.message_len()));
-        if let Some((kind, corr, sender, bytes)) = culprit {
-            if kind == frame::kind::ASK {
-                self.settle_now(shared, corr, AskError::Crashed, Some(crash));
+        let culprit = Frames::new(job.input.frames()).find(Frame::is_message).map(|frame| {
+            ((frame.kind == frame::kind::ASK).then_some(frame.corr), Lost::new(shared, &frame, LossReason::Poison))
+        });
+        let found = culprit.is_some();
+        if let Some((ask, lost)) = culprit {
+            if let Some(number) = ask {
+                self.settle_now(shared, number, AskError::Crashed, Some(crash));
             }
             self.counters.failed += 1;
             if let Some(cell) = self.cells.get_mut(local as usize) {
                 cell.rare_mut().counters.failed += 1;
             }
-            shared.dead_letter(sender, path, LossReason::Poison, bytes, self.now);
+            let loss = lost.record(self.address_of(local), &path);
+            self.bury(shared, Some(local), loss);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         let end = job.input.end;
         let notices = notices(&job.input, end);
         cell.mailbox.put_back(job.input, end, 0, &mut self.pool);
         let Some(rare) = cell.rare.as_deref_mut() else { return false };
-        if rare.replay == 0 || (culprit.is_none() && notices == 0) {
+        if rare.replay == 0 || (!found && notices == 0) {
             return false;
         }
         rare.replay -= 1;

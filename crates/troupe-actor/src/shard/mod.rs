@@ -18,6 +18,7 @@ mod external;
 mod health;
 mod inline;
 mod job;
+mod letters;
 mod lifecycle;
 mod observe;
 mod overflow;
@@ -113,6 +114,8 @@ pub(crate) enum TimerKind {
     Probe(u32, u64, u32),
     /// What runs may have run too long for a healthy actor: cell, tag, incarnation.
     ProbeOver(u32, u64, u32),
+    /// A log is to be told of the dead letters that it had no line for.
+    Letters,
     /// The system's shutdown deadline.
     Shutdown,
 }
@@ -387,6 +390,7 @@ impl Shard {
             TimerKind::Drained => self.stop_all(shared),
             TimerKind::Probe(local, tag, incarnation) => self.probe_due(shared, local, tag, incarnation),
             TimerKind::ProbeOver(local, tag, incarnation) => self.probe_over(shared, local, tag, incarnation),
+            TimerKind::Letters => shared.summarize_letters(self.now),
             TimerKind::Shutdown => self.kill_all(shared),
         }
     }

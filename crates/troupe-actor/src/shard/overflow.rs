@@ -51,7 +51,7 @@ impl Shard {
         cell.mailbox.drop_oldest(|frame| {
             let found = frame.is_message();
             if found {
-                dropped = Some(Lost::new(frame, LossReason::MailboxFull));
+                dropped = Some(Lost::new(shared, frame, LossReason::MailboxFull));
             }
             found
         });

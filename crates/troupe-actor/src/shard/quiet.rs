@@ -41,6 +41,7 @@ impl Shard {
             }
             TimerKind::Tree(node, _) => self.tree.is_armed(node),
             TimerKind::Batch(..) => false,
+            TimerKind::Letters => true,
             TimerKind::Probe(local, tag, incarnation) | TimerKind::ProbeOver(local, tag, incarnation) => {
                 cell(local, tag).is_some_and(|cell| cell.incarnation == incarnation && cell.status() == Status::Ready)
             }

@@ -1,12 +1,14 @@
 //! Turns: which actor is next, what it is given, and what becomes of the result.
 
 use super::bonds::{has_unwanted, notices};
+use super::deliver::Lost;
 use super::effects::Plan;
 use super::observe::EVENTS;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
 use crate::cell::{Cell, Ending};
+use crate::counters::LossReason;
 use crate::frame::{self, Frames};
 use crate::mailbox::{TurnInput, Verdict};
 use crate::reason::Crash;
@@ -153,12 +155,19 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(job.local as usize) else { return false };
         let limit = if cell.single { 1 } else { MAX_TURN_FRAMES };
         let (table, mut tally) = (&mut self.asks, Tally::default());
+        let mut expired = Vec::new();
         let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| match frame.kind {
             frame::kind::MESSAGE | frame::kind::TOPIC => {
                 tally.messages += 1;
                 Verdict::Take
             }
-            frame::kind::ASK => judge_ask(table, &mut tally, frame.corr, first),
+            frame::kind::ASK => {
+                let (verdict, before) = (judge_ask(table, &mut tally, frame.corr, first), expired.len());
+                if tally.expired as usize > before {
+                    expired.push(Lost::new(shared, frame, LossReason::Expired));
+                }
+                verdict
+            }
             _ => {
                 tally.answers += 1;
                 Verdict::Take
@@ -167,7 +176,7 @@ impl Shard {
         let backlog = cell.backlog;
         (job.messages, job.asks) = (tally.messages, tally.asks);
         if tally.answers + tally.expired + tally.aborted > 0 {
-            self.note_rare(shared, job.local, tally);
+            self.note_rare(shared, job.local, tally, expired);
         }
         if backlog {
             self.admit_waiting(job.local);
@@ -179,7 +188,8 @@ impl Shard {
 
     /// Accounts for what was no plain message among the frames that a turn took.
     #[cold]
-    fn note_rare(&mut self, shared: &Shared, local: u32, tally: Tally) {
+    fn note_rare(&mut self, shared: &Shared, local: u32, tally: Tally, expired: Vec<Lost>) {
+        self.bury_all(shared, local, expired);
         self.counters.expired += u64::from(tally.expired);
         self.counters.aborted += u64::from(tally.aborted);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };

@@ -53,13 +53,20 @@ impl World {
     pub fn sharded(shards: u32) -> Self {
         let now = Arc::new(AtomicU64::new(1_000));
         let clock = Clock::Manual(Arc::clone(&now));
-        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 100, seed: 7, clock };
+        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 100, captured_bytes: 0, seed: 7, clock };
         Self::around(ActorSystem::manual(&config, ticker()), now, false)
     }
 
     /// Real workers, real time.
     pub fn threaded(shards: u32, spare_threads: usize) -> Self {
-        let config = SystemConfig { shards, spare_threads, dead_letters: 100, seed: 7, clock: Clock::monotonic() };
+        let config = SystemConfig {
+            shards,
+            spare_threads,
+            dead_letters: 100,
+            captured_bytes: 0,
+            seed: 7,
+            clock: Clock::monotonic(),
+        };
         Self::around(ActorSystem::new(&config, ticker()).unwrap(), Arc::default(), true)
     }
 
@@ -67,7 +74,7 @@ impl World {
     pub fn paced(shards: u32) -> Self {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::Manual(Arc::clone(&now));
-        let config = SystemConfig { shards, spare_threads: 2, dead_letters: 100, seed: 7, clock };
+        let config = SystemConfig { shards, spare_threads: 2, dead_letters: 100, captured_bytes: 0, seed: 7, clock };
         Self::around(ActorSystem::new(&config, ticker()).unwrap(), now, true)
     }
 

@@ -80,7 +80,14 @@ fn a_storm_from_many_threads_loses_nothing() {
 fn close_ends_the_threads() {
     for shards in [1, 4] {
         let ticker = Arc::new(Ticker::new().unwrap());
-        let config = SystemConfig { shards, spare_threads: 2, dead_letters: 1, seed: 1, clock: Clock::monotonic() };
+        let config = SystemConfig {
+            shards,
+            spare_threads: 2,
+            dead_letters: 1,
+            captured_bytes: 0,
+            seed: 1,
+            clock: Clock::monotonic(),
+        };
         let systems: Vec<_> = (0..3).map(|_| ActorSystem::new(&config, Arc::clone(&ticker)).unwrap()).collect();
         systems[0].close();
         systems[0].close();

@@ -167,6 +167,10 @@ impl Model {
         let Some(from) = from else {
             return self.fail("DL-1", format!("a dead letter has an unknown sender: {letter:?}"));
         };
+        // Its asker heard when the time was over; here it is only counted, see `check_audit`.
+        if letter.reason == LossReason::Expired {
+            return;
+        }
         let Some(id) = self.message_of(from, letter) else {
             return self.fail("DLV-2", format!("a dead letter without a message: {letter:?}"));
         };

@@ -214,9 +214,12 @@ impl Model {
             format!("{} messages count as failed, {} did", counters.failed, mine.failed)
         });
         let discarded: u64 = counters.discarded.iter().sum();
-        let lost = counters.refused.iter().sum::<u64>() + discarded + counters.failed;
+        let lost = counters.refused.iter().sum::<u64>() + discarded + counters.failed + counters.expired;
         self.require(lost == mine.letters, "DL-4", || {
-            format!("{lost} messages were refused, failed or discarded, there are {} dead letters", mine.letters)
+            format!(
+                "{lost} messages were refused, failed, expired or discarded, there are {} dead letters",
+                mine.letters
+            )
         });
         let live = self.live.len();
         self.require(audit.live as usize == live, "OBS-3", || {

@@ -94,6 +94,7 @@ impl World {
             shards: profile.shards,
             spare_threads: 0,
             dead_letters: 10,
+            captured_bytes: 0,
             seed,
             clock: Clock::Manual(Arc::clone(&clock)),
         };

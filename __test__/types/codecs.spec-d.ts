@@ -1,0 +1,44 @@
+/** What the compiler must accept of codecs, and what it must refuse. Checked, never run. */
+import { z } from 'zod';
+import { cbor } from '../../src/cbor.js';
+import {
+  type ActorRef,
+  type ActorSystem,
+  actor,
+  bytes,
+  type Component,
+  json,
+  messages,
+  schema,
+  text,
+} from '../../src/index.js';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function holds<_Claim extends true>(): void {}
+
+declare const component: Component;
+declare const system: ActorSystem;
+
+export async function codecs(): Promise<void> {
+  const raw = await system.spawn(component, { codec: bytes() });
+  holds<Equal<typeof raw, ActorRef<Uint8Array, Uint8Array>>>();
+
+  const packed = await system.spawn(component, { codec: cbor<{ n: bigint }, Uint8Array>() });
+  holds<Equal<typeof packed, ActorRef<{ n: bigint }, Uint8Array>>>();
+
+  const both = await system.spawn(component, { codec: messages(text()).replies(json<unknown, { sum: number }>()) });
+  holds<Equal<typeof both, ActorRef<string, { sum: number }>>>();
+
+  const point = z.object({ x: z.number(), y: z.number().default(0) });
+  const checked = await system.spawn(component, { codec: schema(point) });
+  holds<Equal<typeof checked, ActorRef<{ x: number; y?: number | undefined }, { x: number; y: number }>>>();
+  checked.tell({ x: 1 });
+  // @ts-expect-error the field is missing
+  checked.tell({ y: 1 });
+  // @ts-expect-error not a schema
+  schema({ parse: () => 1 });
+
+  const squares = actor({ codec: schema(z.number()), handle: n => n * n });
+  const square = await system.spawn(squares);
+  holds<Equal<typeof square, ActorRef<number, number>>>();
+}
