@@ -17,21 +17,20 @@ pub struct Index {
 
 impl Index {
     /// The number with this hash that `is_it` accepts.
-    pub fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let hash = hash as u32;
+    pub fn find(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let found = self.slots.find(spread(hash), |slot| slot.hash == hash && is_it(slot.number));
         found.map(|slot| slot.number)
     }
 
     /// Adds a number that is not there.
-    pub fn insert(&mut self, hash: u64, number: u32) {
-        let slot = Slot { hash: hash as u32, number };
+    pub fn insert(&mut self, hash: u32, number: u32) {
+        let slot = Slot { hash, number };
         self.slots.insert_unique(spread(slot.hash), slot, |slot| spread(slot.hash));
     }
 
     /// Removes a number.
-    pub fn remove(&mut self, hash: u64, number: u32) {
-        if let Ok(slot) = self.slots.find_entry(spread(hash as u32), |slot| slot.number == number) {
+    pub fn remove(&mut self, hash: u32, number: u32) {
+        if let Ok(slot) = self.slots.find_entry(spread(hash), |slot| slot.number == number) {
             slot.remove();
         }
     }

@@ -7,12 +7,19 @@ use troupe_actor::topics::{Route, Target};
 
 use crate::subscriptions::{Entry, Subscriptions};
 
-/// Who gets what is published on this topic now; nothing if nobody does.
+/// Who gets what is published on this topic now; nothing if nobody does. There is at least one shard.
 pub fn build(subscriptions: &Subscriptions, topic: &str, shards: usize) -> Option<Route> {
     let mut found = Vec::new();
     let patterns = subscriptions.matching(topic, &mut |at, entry| found.push((entry.sequence, at)));
     if found.is_empty() {
         return None;
+    }
+    if let [(_, at)] = *found
+        && let Some(entry) = subscriptions.get(at)
+        && !entry.in_group
+        && entry.owner.port().is_none()
+    {
+        return Some(to_one(entry, shards));
     }
     // The entries of one pattern come in their order already.
     if patterns > 1 {
@@ -25,6 +32,13 @@ pub fn build(subscriptions: &Subscriptions, topic: &str, shards: usize) -> Optio
         }
     }
     Some(draft.finish())
+}
+
+/// The route to one actor, which most topics have.
+fn to_one(entry: &Entry, shards: usize) -> Route {
+    let own = entry.owner.index as usize % shards;
+    let targets = |shard| if shard == own { Box::from([entry.target()]) } else { Box::default() };
+    Route { shards: (0..shards).map(targets).collect(), ..Route::default() }
 }
 
 /// How many targets a route has.
@@ -59,7 +73,7 @@ impl<'a> Draft<'a> {
         match entry.owner.port() {
             Some(port) => self.add_port(port, entry.tag),
             None => {
-                let shard = entry.owner.index as usize % self.shards.len().max(1);
+                let shard = entry.owner.index as usize % self.shards.len();
                 if let Some(targets) = self.shards.get_mut(shard) {
                     targets.push(entry.target());
                 }

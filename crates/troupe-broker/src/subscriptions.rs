@@ -195,7 +195,7 @@ impl Subscriptions {
         }
     }
 
-    fn hash(&self, owner: Address, tag: u32) -> u64 {
-        self.hasher.hash_one((owner, tag))
+    fn hash(&self, owner: Address, tag: u32) -> u32 {
+        self.hasher.hash_one((owner, tag)) as u32
     }
 }

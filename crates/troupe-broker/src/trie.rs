@@ -2,7 +2,9 @@
 //! the patterns that share them, not on how many there are.
 //!
 //! Nodes lie in a slab and refer to each other by number; one table holds all edges between them, so
-//! that a node without children costs no table of its own.
+//! that a node without children costs no table of its own. The table's key is a hash of the whole way
+//! to a node: it comes from the topic alone, so the processor looks up all tokens of a topic at once
+//! instead of waiting for each node's memory before it knows where the next one is.
 
 use std::hash::{BuildHasher, Hasher};
 
@@ -87,6 +89,8 @@ impl Token {
 struct Node {
     token: Token,
     parent: u32,
+    /// The hash of the tokens that lead here.
+    way: u32,
     /// How many edges leave, `*` not counted.
     children: u32,
     /// Its [`Wild`], or [`NONE`]: few nodes have one.
@@ -96,7 +100,7 @@ struct Node {
 
 impl Default for Node {
     fn default() -> Self {
-        Self { token: Token::default(), parent: NONE, children: 0, wild: NONE, here: Ends::EMPTY }
+        Self { token: Token::default(), parent: NONE, way: 0, children: 0, wild: NONE, here: Ends::EMPTY }
     }
 }
 
@@ -119,7 +123,7 @@ impl Default for Wild {
 pub struct Trie {
     nodes: Slab<Node>,
     wilds: Slab<Wild>,
-    /// All children but `*`, by parent and token.
+    /// All children but `*`, by the way to them.
     edges: Index,
     hasher: RandomState,
 }
@@ -141,9 +145,11 @@ impl Trie {
 
     /// The place of a pattern, made if need be.
     pub fn insert(&mut self, pattern: &Pattern<'_>) -> Spot {
-        let mut node = ROOT;
+        let (mut node, mut way) = (ROOT, 0);
         for token in pattern.tokens() {
-            node = if token == "*" { self.star_of(node) } else { self.child_of(node, token) };
+            let next = self.hash(way, token.as_bytes());
+            node = if token == "*" { self.star_of(node, next) } else { self.child_of(node, next, token) };
+            way = next;
         }
         Spot { node, tail: pattern.tail() }
     }
@@ -171,7 +177,7 @@ impl Trie {
 
     /// Calls `found` with what is kept at each pattern that matches the topic.
     pub fn find(&self, topic: &str, found: &mut impl FnMut(Ends)) {
-        self.descend(ROOT, Some(topic), found);
+        self.descend(ROOT, 0, Some(topic), found);
     }
 
     /// The pattern of a place.
@@ -194,7 +200,7 @@ impl Trie {
         tokens.join(".")
     }
 
-    fn descend(&self, at: u32, rest: Option<&str>, found: &mut impl FnMut(Ends)) {
+    fn descend(&self, at: u32, way: u32, rest: Option<&str>, found: &mut impl FnMut(Ends)) {
         let Some(node) = self.nodes.get(at) else { return };
         let wild = self.wilds.get(node.wild);
         let mut keep = |ends: Ends| {
@@ -213,49 +219,50 @@ impl Trie {
             Some((token, next)) => (token, Some(next)),
             None => (rest, None),
         };
-        if node.children > 0
-            && let Some(child) = self.find_child(at, token)
-        {
-            self.descend(child, next, found);
+        if node.children > 0 {
+            let way = self.hash(way, token.as_bytes());
+            if let Some(child) = self.find_child(at, way, token) {
+                self.descend(child, way, next, found);
+            }
         }
         if let Some(wild) = wild
             && wild.star != NONE
         {
-            self.descend(wild.star, next, found);
+            self.descend(wild.star, self.hash(way, b"*"), next, found);
         }
     }
 
-    fn hash(&self, parent: u32, token: &[u8]) -> u64 {
+    /// The hash of a way that goes on with this token.
+    fn hash(&self, way: u32, token: &[u8]) -> u32 {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write_u32(parent);
+        hasher.write_u32(way);
         hasher.write(token);
-        hasher.finish()
+        hasher.finish() as u32
     }
 
-    fn find_child(&self, parent: u32, token: &str) -> Option<u32> {
-        let hash = self.hash(parent, token.as_bytes());
+    fn find_child(&self, parent: u32, way: u32, token: &str) -> Option<u32> {
         let is_it = |node: &Node| node.parent == parent && node.token.as_bytes() == token.as_bytes();
-        self.edges.find(hash, |child| self.nodes.get(child).is_some_and(is_it))
+        self.edges.find(way, |child| self.nodes.get(child).is_some_and(is_it))
     }
 
-    fn child_of(&mut self, parent: u32, token: &str) -> u32 {
-        if let Some(child) = self.find_child(parent, token) {
+    fn child_of(&mut self, parent: u32, way: u32, token: &str) -> u32 {
+        if let Some(child) = self.find_child(parent, way, token) {
             return child;
         }
-        let child = self.nodes.insert(Node { token: Token::new(token), parent, ..Node::default() });
-        self.edges.insert(self.hash(parent, token.as_bytes()), child);
+        let child = self.nodes.insert(Node { token: Token::new(token), parent, way, ..Node::default() });
+        self.edges.insert(way, child);
         if let Some(node) = self.nodes.get_mut(parent) {
             node.children += 1;
         }
         child
     }
 
-    fn star_of(&mut self, parent: u32) -> u32 {
+    fn star_of(&mut self, parent: u32, way: u32) -> u32 {
         match self.wild_of(parent) {
             Some(wild) if wild.star != NONE => return wild.star,
             _ => {}
         }
-        let star = self.nodes.insert(Node { token: Token::new("*"), parent, ..Node::default() });
+        let star = self.nodes.insert(Node { token: Token::new("*"), parent, way, ..Node::default() });
         if let Some(wild) = self.wild_of(parent) {
             wild.star = star;
         }
@@ -291,7 +298,6 @@ impl Trie {
     }
 
     fn unlink(&mut self, at: u32, node: &Node) {
-        let hash = self.hash(node.parent, node.token.as_bytes());
         let Some(parent) = self.nodes.get_mut(node.parent) else { return };
         if let Some(wild) = self.wilds.get_mut(parent.wild)
             && wild.star == at
@@ -300,6 +306,6 @@ impl Trie {
             return;
         }
         parent.children -= 1;
-        self.edges.remove(hash, at);
+        self.edges.remove(node.way, at);
     }
 }
