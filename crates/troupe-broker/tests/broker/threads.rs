@@ -10,7 +10,7 @@ use troupe_broker::limits::Limits;
 
 use crate::{actor, route, subscribe, subscribe_for_values, subscription, tags};
 
-const CHANGES: u64 = 30_000;
+const CHANGES: u64 = 10_000;
 
 /// What is surely true of one subscription: even = under way, 1 = there, 3 = not there (modulo 4).
 fn state(number: u64) -> Option<bool> {
@@ -27,6 +27,7 @@ fn change(broker: &Broker, pattern: &str, owner: u32, known: &AtomicU64) {
         known.fetch_add(1, Ordering::SeqCst);
         subscribe(broker, pattern, actor(owner), owner);
         known.fetch_add(1, Ordering::SeqCst);
+        assert!(tags(&route(broker, "hot.a")).contains(&owner));
         known.fetch_add(1, Ordering::SeqCst);
         if owner.is_multiple_of(2) {
             broker.forget(actor(owner));
@@ -34,6 +35,7 @@ fn change(broker: &Broker, pattern: &str, owner: u32, known: &AtomicU64) {
             assert!(broker.unsubscribe(actor(owner), owner));
         }
         known.fetch_add(1, Ordering::SeqCst);
+        assert!(!tags(&route(broker, "hot.a")).contains(&owner));
     }
 }
 
