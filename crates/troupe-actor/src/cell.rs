@@ -116,8 +116,9 @@ pub struct Bonds {
     pub watchers: Vec<(Address, u32)>,
     /// Linked actors (`MON-6`).
     pub links: Vec<Address>,
-    /// Tags of watches that were taken back when their notice was queued already.
-    pub unwanted: Vec<u32>,
+    /// Tags of watches that were taken back when their notice may have been queued already, each with
+    /// the target of the watch that has the tag now.
+    pub unwanted: Vec<(u32, Option<Address>)>,
 }
 
 /// A message that waits for room in a full mailbox (`OVF-2`).

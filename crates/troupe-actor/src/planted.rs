@@ -119,6 +119,24 @@ bugs! {
     RequestForgotten "SUP-5" "request-never-answered";
     /// An addition that was refused comes up in the supervisor's next life.
     UnbornReturns "SUP-0" "refused-addition-returns";
+    /// A notice does not wait for what the dead actor's messages wait for.
+    NoticeOvertakes "MON-3" "down-before-the-last-message";
+    /// A notice that is queued comes although its watch was taken back.
+    NoticeUnwanted "MON-2" "down-after-demonitor";
+    /// A notice for an earlier life's watch comes to the watch that has its tag now.
+    NoticeInherited "MON-2" "down-for-an-old-watch";
+    /// A crash loses the notices that are queued.
+    NoticeLost "MON-1" "down-lost-by-a-crash";
+    /// A pool waits for a member that ended before its first life.
+    PoolAwaitsDead "SUP-2" "pool-awaits-a-dead-member";
+    /// The budget of a pool is one for each of its members.
+    PoolBudgetForEach "INT-3" "pool-budget-for-each";
+    /// A restart that its member got for nothing is charged to the pool.
+    PoolPaysTwice "INT-3" "pool-pays-for-free-restart";
+    /// A link that was taken back still ends a life.
+    LinkStays "MON-6" "link-survives-unlink";
+    /// A normal end ends linked lives.
+    LinkTooStrong "MON-6" "normal-end-ends-linked";
 }
 
 /// What is left of an actor that ends, spoiled by [`Bug::NameKept`] and [`Bug::DownDropped`].

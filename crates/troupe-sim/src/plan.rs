@@ -45,6 +45,10 @@ pub enum Action {
     Abort,
     /// Somebody watches an actor.
     Watch,
+    /// A port monitors an actor, or takes that back.
+    Monitor,
+    /// A port links two actors, or takes that back.
+    Link,
     /// An actor is asked to stop.
     Stop,
     /// An actor is asked to work off its queue and stop.
@@ -55,6 +59,8 @@ pub enum Action {
     Watchdog,
     /// A tree comes.
     Supervise,
+    /// A pool gets one more member.
+    Join,
     /// Somebody asks something of a supervisor.
     Request,
     /// A supervisor is asked to go.
@@ -64,7 +70,7 @@ pub enum Action {
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 25] = [
+const ACTIONS: [(Action, u32, bool); 28] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -82,11 +88,14 @@ const ACTIONS: [(Action, u32, bool); 25] = [
     (Action::AskInline, 15, true),
     (Action::Abort, 6, true),
     (Action::Watch, 10, true),
+    (Action::Monitor, 10, true),
+    (Action::Link, 6, true),
     (Action::Stop, 2, true),
     (Action::Drain, 2, true),
     (Action::Kill, 2, true),
     (Action::Watchdog, 6, true),
     (Action::Supervise, 5, true),
+    (Action::Join, 4, true),
     (Action::Request, 6, true),
     (Action::StopTree, 1, true),
     (Action::Look, 8, true),
@@ -127,6 +136,8 @@ pub struct Faults {
     pub wait: u32,
     /// An ask is left open.
     pub open: u32,
+    /// A handler watches or links, or takes that back.
+    pub bond: u32,
 }
 
 /// One run.
@@ -226,6 +237,7 @@ fn faults(random: &mut Random) -> Faults {
         ask: share(100),
         wait: share(120),
         open: share(100),
+        bond: share(60),
     }
 }
 

@@ -4,7 +4,7 @@ use troupe_actor::frame::{self, Frame, Frames, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 
-use crate::model::{Deed, Kind, Model, Party, Payload, Reply, Script};
+use crate::model::{Bond, Deed, Kind, Model, Party, Payload, Reply, Script};
 
 /// How a handler ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +108,9 @@ impl Model {
         if payload.hops > 0 {
             self.send_on(key, payload.hops - 1, writer);
         }
+        if self.random.permille(self.faults.bond) {
+            self.bond(key, frame.address, writer);
+        }
         End::Returns
     }
 
@@ -193,6 +196,40 @@ impl Model {
         writer.push(effect::ASK, 0, tag, to, &request);
         if self.random.permille(self.faults.wait * 3) {
             writer.deed.awaits.push(tag);
+        }
+    }
+
+    /// Watches somebody, links with somebody, or takes that back.
+    fn bond(&mut self, key: usize, sender: Address, writer: &mut Writer) {
+        // Mostly with whom it has to do.
+        let near = sender.port().is_none() && self.random.coin();
+        let to = if near { sender } else { self.someone() };
+        match self.random.below(7) {
+            0..=2 => {
+                // A guest may use a tag twice; one of a new life begins anew.
+                let next = self.actors[key].next_watch;
+                let tag = if self.random.permille(200) { 1 + self.random.below(next) } else { next };
+                self.actors[key].next_watch = next.max(tag + 1);
+                let watch = self.new_watch(key, tag, to);
+                writer.deed.bonds.push(Bond::Watch(watch));
+                writer.push(effect::MONITOR, 0, tag, to, &[]);
+            }
+            3 => {
+                let next = self.actors[key].next_watch;
+                let tag = 1 + self.random.below(next);
+                writer.deed.bonds.push(Bond::Unwatch(tag));
+                writer.push(effect::DEMONITOR, 0, tag, Address::NONE, &[]);
+            }
+            4 => {
+                let links = self.actors[key].links.clone();
+                let to = if links.is_empty() { to } else { self.random.pick(&links) };
+                writer.deed.bonds.push(Bond::Unlink(to));
+                writer.push(effect::UNLINK, 0, 0, to, &[]);
+            }
+            _ => {
+                writer.deed.bonds.push(Bond::Link(to));
+                writer.push(effect::LINK, 0, 0, to, &[]);
+            }
         }
     }
 

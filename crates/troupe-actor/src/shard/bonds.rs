@@ -39,10 +39,14 @@ impl Shard {
 
     fn begin_watch(&mut self, shared: &Shared, local: u32, tag: u32, target: Address) {
         let own = self.address_of(local);
-        // A tag in use is taken over: the guest of an earlier life does not know it any more.
+        // A tag in use is taken over: the guest of an earlier life does not know it any more, and must
+        // not be told of what that life watched.
         self.end_watch(shared, local, tag);
         if let Some(bonds) = self.bonds(local) {
-            bonds.unwanted.retain(|unwanted| *unwanted != tag);
+            let taken_over = bonds.unwanted.iter_mut().find(|(unwanted, _)| *unwanted == tag);
+            taken_over.into_iter().for_each(|(_, now)| *now = Some(target));
+            #[cfg(troupe_planted)]
+            bonds.unwanted.retain(|(own, _)| *own != tag || !crate::planted::is(crate::planted::Bug::NoticeInherited));
             bonds.watches.push((tag, target));
         }
         self.send_bond(shared, record::kind::WATCH, target, own, tag, &[]);
@@ -60,24 +64,57 @@ impl Shard {
                 self.send_bond(shared, record::kind::UNWATCH, target, own, tag, &[]);
             }
             // The notice may be queued, and part of the queue may be with the turn that says this.
-            None => bonds.unwanted.push(tag),
+            None => {
+                bonds.unwanted.retain(|(unwanted, _)| *unwanted != tag);
+                bonds.unwanted.push((tag, None));
+            }
         }
     }
 
     /// Takes notices that are not wanted any more out of the queue (`MON-2`), after a turn.
     #[cold]
-    pub(super) fn drop_unwanted(&mut self, local: u32) {
+    pub(super) fn drop_unwanted(&mut self, shared: &Shared, local: u32) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
-        let unwanted = rare.bonds.as_mut().map(|bonds| std::mem::take(&mut bonds.unwanted)).unwrap_or_default();
-        if unwanted.is_empty() {
+        let Some(bonds) = rare.bonds.as_mut() else { return };
+        let unwanted = std::mem::take(&mut bonds.unwanted);
+        #[cfg(troupe_planted)]
+        let unwanted = if crate::planted::is(crate::planted::Bug::NoticeUnwanted) { Vec::new() } else { unwanted };
+        // Notices are counted with answers.
+        if unwanted.is_empty() || (rare.queued_answers == 0 && rare.overflow.is_empty()) {
             return;
         }
-        let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::DOWN && unwanted.contains(&frame.corr);
-        rare.overflow.retain(|waiting| frame::read(&waiting.frame, 0).is_none_or(|frame| !is_it(&frame)));
-        cell.backlog = !rare.overflow.is_empty();
-        let dropped = cell.mailbox.extract(&mut Vec::new(), is_it);
-        rare.queued_answers = rare.queued_answers.saturating_sub(dropped);
+        let (replay, mut replayed) = (rare.replay, 0);
+        for (tag, now) in unwanted {
+            // The watch that has the tag now may have been told at once: its notice is the last one.
+            let own = now.filter(|target| !bonds.watches.contains(&(tag, *target)));
+            let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::DOWN && frame.corr == tag;
+            let is_own = |frame: &Frame<'_>| is_it(frame) && own == Some(frame.address);
+            let waiting = rare.overflow.iter().filter_map(|waiting| frame::read(&waiting.frame, 0));
+            let mut left = waiting.filter(|frame| is_own(frame)).count();
+            cell.mailbox.extract(&mut Vec::new(), |frame| {
+                left += usize::from(is_own(frame));
+                false
+            });
+            let mut drops = |frame: &Frame<'_>| {
+                left -= usize::from(is_own(frame));
+                is_it(frame) && (!is_own(frame) || left > 0)
+            };
+            // What is left of a crashed turn is in front: one that is dropped does not come again (`TURN-3`).
+            let mut place = 0;
+            let dropped = cell.mailbox.extract(&mut Vec::new(), |frame| {
+                place += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
+                let drops = drops(frame);
+                replayed += u32::from(drops && place + replayed <= replay);
+                drops
+            });
+            rare.queued_answers = rare.queued_answers.saturating_sub(dropped);
+            rare.overflow.retain(|waiting| frame::read(&waiting.frame, 0).is_none_or(|frame| !drops(&frame)));
+            cell.backlog = !rare.overflow.is_empty();
+        }
+        if replayed > 0 {
+            self.replayed(shared, local, replayed);
+        }
     }
 
     /// Links two actors (`MON-6`): idempotent and symmetric.
@@ -93,6 +130,10 @@ impl Shard {
 
     /// Takes a link back, on both sides.
     pub(crate) fn unlink(&mut self, shared: &Shared, one: Address, other: Address) {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::LinkStays) {
+            return;
+        }
         self.forget_link(one, other);
         self.send_bond(shared, record::kind::UNLINK, other, one, 0, &[]);
     }
@@ -164,7 +205,10 @@ impl Shard {
         let Some(at) = bonds.watches.iter().position(|watch| *watch == (tag, from)) else { return };
         bonds.watches.swap_remove(at);
         let frame = Frame { kind: frame::kind::DOWN, flags: 0, corr: tag, address: from, payload };
-        if rare.overflow.iter().any(|waiting| waiting.sender == from) {
+        let behind = rare.overflow.iter().any(|waiting| waiting.sender == from);
+        #[cfg(troupe_planted)]
+        let behind = behind && !crate::planted::is(crate::planted::Bug::NoticeOvertakes);
+        if behind {
             let mut bytes = Vec::with_capacity(frame.encoded_len());
             frame.write_to(&mut bytes);
             rare.overflow.push_back(Waiting {
@@ -249,7 +293,11 @@ impl Shard {
 }
 
 /// Whether linked actors share this end.
-const fn is_abnormal(tag: ReasonTag) -> bool {
+fn is_abnormal(tag: ReasonTag) -> bool {
+    #[cfg(troupe_planted)]
+    if crate::planted::is(crate::planted::Bug::LinkTooStrong) {
+        return true;
+    }
     !matches!(tag, ReasonTag::Normal | ReasonTag::Shutdown)
 }
 

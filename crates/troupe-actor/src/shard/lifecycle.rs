@@ -266,6 +266,8 @@ impl Shard {
             let mut notices = 0;
             cell.mailbox.extract(&mut Vec::new(), |frame: &Frame<'_>| match frame.kind {
                 _ if frame.is_message() => false,
+                #[cfg(troupe_planted)]
+                frame::kind::DOWN if crate::planted::is(crate::planted::Bug::NoticeLost) => true,
                 frame::kind::DOWN => {
                     notices += 1;
                     false
@@ -318,7 +320,7 @@ impl Shard {
         }
         let Some(spec) = cell.spec.clone() else { return };
         match decide(&spec.restart, &mut cell.rare_mut().history, end, now, shared.random()) {
-            Decision::Restart(delay) => self.schedule_restart(shared, local, reason, delay),
+            Decision::Restart(delay) => self.schedule_restart(shared, local, reason, delay, true),
             Decision::End => self.end_failed(shared, local, reason),
             Decision::GiveUp => {
                 let end = LastEnd { status: Status::Failed, reason, loss: LossReason::GaveUp };
@@ -337,17 +339,17 @@ impl Shard {
             let history = &mut cell.rare_mut().history;
             history.restarts = history.restarts.saturating_add(1);
         }
-        self.schedule_restart(shared, local, reason, delay);
+        self.schedule_restart(shared, local, reason, delay, false);
     }
 
-    fn schedule_restart(&mut self, shared: &Shared, local: u32, reason: ExitReason, delay_ms: u64) {
+    fn schedule_restart(&mut self, shared: &Shared, local: u32, reason: ExitReason, delay_ms: u64, charged: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.set_status(Status::Restarting);
         let (tag, incarnation) = (cell.tag, cell.incarnation);
         let rare = cell.rare_mut();
         rare.last_failure = Some(reason.clone());
         let attempt = rare.history.failures;
-        self.charge_pool(local, &reason);
+        self.tell_pool(local, &reason, charged);
         if shared.is_listened() {
             shared.emit(&Event::Restarting { subject: self.subject(local), reason, attempt, delay_ms });
         }

@@ -54,10 +54,13 @@ impl Shard {
         }
     }
 
-    /// A member is restarted: its pool counts, and may have a budget of its own (`INT-3`).
-    pub(super) fn charge_pool(&mut self, local: u32, reason: &ExitReason) {
+    /// A member is restarted: its pool counts, and may have a budget of its own (`INT-3`), which pays for
+    /// what the member's own pays for.
+    pub(super) fn tell_pool(&mut self, local: u32, reason: &ExitReason, charged: bool) {
         let Some(parent) = self.cells.get(local as usize).and_then(|cell| cell.parent()) else { return };
-        let what = Report::Charged(reason.clone());
+        #[cfg(troupe_planted)]
+        let charged = charged || crate::planted::is(crate::planted::Bug::PoolPaysTwice);
+        let what = Report::Restarted(reason.clone(), charged);
         let report = ChildReport { parent: parent.id, child: 0, place: Address::NONE, incarnation: 0, what };
         self.tell_tree(report);
     }

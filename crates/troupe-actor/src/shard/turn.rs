@@ -303,7 +303,7 @@ impl Shard {
             self.replayed(shared, local, handled);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
-            self.drop_unwanted(local);
+            self.drop_unwanted(shared, local);
         }
         self.go_on(shared, local);
     }

@@ -133,7 +133,7 @@ impl Tree {
             },
             Report::Ended => return self.ended(parent),
             Report::Placed(id) => return self.placed(parent, child, (place, id)),
-            Report::Swept | Report::Charged(_) => return,
+            Report::Swept | Report::Restarted(..) => return,
         };
         self.inputs.push_back((parent, input));
     }

@@ -103,6 +103,14 @@ impl Tree {
             Report::Up | Report::Ignored | Report::Gone(_) if pool.phase == Phase::Starting => {
                 self.member_up(now, id, place);
             }
+            // It ended before its pool's turn came: nobody waits for its first life.
+            #[cfg(not(troupe_planted))]
+            Report::Gone(_) if pool.phase == Phase::New => pool.initial.retain(|(member, _)| *member != place),
+            #[cfg(troupe_planted)]
+            Report::Gone(_) if pool.phase == Phase::New => {
+                let stays = crate::planted::is(crate::planted::Bug::PoolAwaitsDead);
+                pool.initial.retain(|(member, _)| stays || *member != place);
+            }
             Report::StartFailed(reason, deterministic) if pool.phase == Phase::Starting => {
                 let number = pool.pending.get(&place);
                 let path = number.map_or(path.clone(), |number| Arc::from(format!("{path}/${number}")));
@@ -120,7 +128,7 @@ impl Tree {
                     self.pool_swept(shared, now, id);
                 }
             }
-            Report::Charged(reason) => self.charge_pool(now, id, reason),
+            Report::Restarted(reason, charged) => self.charge_pool(now, id, reason, charged),
             _ => {}
         }
     }
@@ -150,10 +158,16 @@ impl Tree {
     }
 
     /// A member was restarted; the pool as a whole may have had enough (`INT-3`).
-    fn charge_pool(&mut self, now: u64, id: SupervisorId, reason: ExitReason) {
+    fn charge_pool(&mut self, now: u64, id: SupervisorId, reason: ExitReason, charged: bool) {
         let Some(pool) = self.nodes.get_mut(&id).and_then(Node::pool) else { return };
         pool.restarts += 1;
-        let Some((max, within_ms)) = pool.budget.filter(|_| pool.phase == Phase::Up) else { return };
+        let Some((max, within_ms)) = pool.budget.filter(|_| charged && pool.phase == Phase::Up) else { return };
+        #[cfg(troupe_planted)]
+        let max = if crate::planted::is(crate::planted::Bug::PoolBudgetForEach) {
+            max.saturating_mul(pool.size.max(2))
+        } else {
+            max
+        };
         if pool.window.charge(now, max, within_ms) {
             return;
         }

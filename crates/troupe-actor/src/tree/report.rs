@@ -43,8 +43,8 @@ pub enum Report {
     Placed(ActorId),
     /// All that a shard had to do for a pool is done.
     Swept,
-    /// A member of a pool was restarted, for the pool's own budget.
-    Charged(ExitReason),
+    /// A member of a pool was restarted, and whether its budget paid for that: then the pool's does too.
+    Restarted(ExitReason, bool),
 }
 
 /// A place to be made where the former one is gone, and to come up.

@@ -107,6 +107,84 @@ fn a_watch_that_is_taken_back_never_tells_even_when_the_notice_is_queued() {
 }
 
 #[test]
+fn a_notice_that_is_taken_back_in_a_replay_is_no_part_of_it_any_more() {
+    // TURN-3, MON-2
+    let (world, log) = (World::new(), Log::default());
+    world.listen();
+    let target = world.spawn(bonded(&Log::default(), Address::NONE));
+    let own = log.clone();
+    let watcher = world.spawn(spawn_spec(Actor::new(move || {
+        let own = own.clone();
+        Box::new(move |turn, out| {
+            if turn.frames.len() > 1 {
+                return Err(trap("in company"));
+            }
+            for frame in &turn.frames {
+                match (frame.kind, frame.payload) {
+                    (kind::DOWN, _) => own.add("down"),
+                    (_, b"watch") => out.bond(effect::MONITOR, 7, target),
+                    _ => out.bond(effect::DEMONITOR, 7, Address::NONE),
+                }
+            }
+            Ok(())
+        })
+    })));
+    world.tell(watcher, "watch");
+    world.run();
+    world.events();
+    // One turn of two frames, a message and the notice, crashes; then the message takes the notice back.
+    world.tell(watcher, "drop");
+    world.system.kill(target);
+    world.run();
+    assert_eq!(log.take(), Vec::<String>::new());
+    let events = world.events();
+    assert!(events.iter().any(|event| event.contains("unreproduced")), "{events:?}");
+}
+
+#[test]
+fn a_tag_that_is_taken_over_brings_no_notice_of_its_former_watch() {
+    // MON-2: the guest of a new life counts its tags from the beginning again.
+    for dead in [false, true] {
+        let (world, log) = (World::new(), Log::default());
+        let first = world.spawn(bonded(&Log::default(), Address::NONE));
+        let second = world.spawn(bonded(&Log::default(), Address::NONE));
+        let own = log.clone();
+        let watcher = world.spawn(spawn_spec(
+            Actor::new(move || {
+                let own = own.clone();
+                each(move |frame, out| {
+                    if frame.kind == kind::DOWN {
+                        own.add(if frame.address == first { "down first" } else { "down second" });
+                    }
+                    match frame.payload {
+                        b"first" => out.bond(effect::MONITOR, 7, first),
+                        b"second" => out.bond(effect::MONITOR, 7, second),
+                        _ => {}
+                    }
+                    Ok(())
+                })
+            })
+            .one_at_a_time(),
+        ));
+        world.tell(watcher, "first");
+        world.run();
+        if dead {
+            world.system.kill(second);
+        }
+        // The notice of the first is queued behind the message that gives its tag away.
+        world.tell(watcher, "second");
+        world.system.kill(first);
+        world.run();
+        assert_eq!(log.take(), if dead { vec!["down second"] } else { vec![] });
+        if !dead {
+            world.system.kill(second);
+            world.run();
+            assert_eq!(log.take(), ["down second"]);
+        }
+    }
+}
+
+#[test]
 fn a_notice_waits_behind_messages_that_wait_for_room() {
     // MON-3
     for shards in [1, 2] {

@@ -4,7 +4,7 @@ use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::SpawnArgs;
 use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::{Restart, Strategy};
-use troupe_actor::tree::spec::TreeNode;
+use troupe_actor::tree::spec::{Member, TreeNode};
 
 use crate::common::tree::{actor, at, below, noting, plain, pool, start_failed, tree};
 use crate::common::{Actor, Log, Settled, World, puppet, spawn_spec, trap};
@@ -124,6 +124,33 @@ fn a_pool_that_restarts_too_often_as_a_whole_gives_up() {
     // The root brought it up again: the members are the same.
     assert_eq!(world.status(members[0].0).status, Status::Ready);
     assert_eq!(world.system.tree().unwrap().info.budget_used, 1);
+}
+
+#[test]
+fn a_pool_whose_turn_to_start_has_not_come_does_not_wait_for_members_that_ended() {
+    // SUP-2: the first child comes up while a member of the pool behind it is killed.
+    let world = World::sharded(3);
+    let children = vec![actor("a", plain()), TreeNode::Pool(pool("p", 2, plain()))];
+    let slot = world.slot();
+    let top = world.system.supervise(tree("top", Strategy::OneForOne, children), Some(world.waiter(slot))).unwrap();
+    let Member::Pool(_, members) = &top.children[1].1 else { panic!("no pool") };
+    assert!(world.system.kill(members[0].0));
+    assert_eq!(world.wait(slot), DONE);
+    assert_eq!(world.status(members[1].0).status, Status::Ready);
+}
+
+#[test]
+fn a_restart_that_costs_a_member_nothing_costs_its_pool_nothing() {
+    // TURN-3, INT-3: a crashed turn of three messages and the culprit found alone are one failure.
+    let world = World::sharded(2);
+    world.listen();
+    let mut spec = pool("workers", 1, plain());
+    spec.budget = Some((1, 10_000));
+    let (_, members) = world.pool(spec);
+    world.tell_all(members[0].0, &["a", "boom", "b"]);
+    world.run();
+    assert_eq!(world.status(members[0].0).incarnation, 3);
+    assert!(!world.events().iter().any(|event| event.starts_with("gave up")));
 }
 
 #[test]

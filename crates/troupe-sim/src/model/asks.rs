@@ -25,6 +25,12 @@ impl Model {
         self.slots.remove(&(port, slot));
     }
 
+    /// Whether a slot waits.
+    #[must_use]
+    pub fn waits(&self, port: u32, slot: u32) -> bool {
+        self.slots.get(&(port, slot)).is_some_and(|slot| !slot.settled)
+    }
+
     /// A slot has heard; what it waited for, unless that is a surprise.
     pub(super) fn settle_slot(&mut self, port: u32, slot: u32) -> Option<Waits> {
         let Some(waits) = self.slots.get_mut(&(port, slot)) else {

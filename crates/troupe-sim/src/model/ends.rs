@@ -50,7 +50,7 @@ impl Model {
         }
         (actor.killed, actor.taking_down, actor.life_killed) = (true, false, false);
         if !actor.is_busy() {
-            actor.expect = Some(Expect::End(ReasonTag::Killed));
+            actor.expect = Some(Expect::End(actor.exit_as.unwrap_or(ReasonTag::Killed)));
         }
         self.note(|| format!("#{key} is killed"));
         true
@@ -83,7 +83,7 @@ impl Model {
         self.mark(stop);
         self.mark(kill);
         for key in self.live.clone() {
-            if !self.actors[key].supervised {
+            if !self.actors[key].has_place() {
                 self.end(key, true, None);
             }
         }
@@ -144,6 +144,7 @@ impl Model {
         if let Some(name) = &actor.name {
             self.names.remove(name);
         }
+        self.end_bonds(key, reason);
         self.live.retain(|live| *live != key);
         self.just_ended.push(key);
         self.totals.ended_now += 1;
@@ -166,8 +167,10 @@ impl Model {
     /// A slot was told that an actor has ended. `holder` is who has its name just now.
     pub fn down(&mut self, port: u32, slot: u32, reason: &ExitReason, holder: impl Fn(&str) -> Option<Address>) {
         let Some(what) = self.settle_slot(port, slot) else { return };
-        let Waits::End(key) = what else {
-            return self.fail("MON-1", format!("slot {slot}, {what:?}, was told of an end"));
+        let key = match what {
+            Waits::End(key) => key,
+            Waits::Nobody(key) => return self.told_of_nobody(key, reason),
+            what => return self.fail("MON-1", format!("slot {slot}, {what:?}, was told of an end")),
         };
         self.note(|| format!("slot {slot} hears that #{key} ended with {}", reason.tag));
         let actor = &self.actors[key];

@@ -44,6 +44,7 @@ impl Model {
             return life;
         }
         actor.alive.push(life);
+        actor.next_watch = 1;
         let alive = actor.alive.len();
         self.require(alive == 1, "ENG-1", || format!("#{key} has {alive} lives at once"));
         life
@@ -71,9 +72,14 @@ impl Model {
             actor.ghosts.append(&mut actor.alive);
             self.commit_start(key, &hand);
             if self.actors[key].killed {
-                self.actors[key].expect = Some(Expect::End(ReasonTag::Killed));
+                self.actors[key].expect = Some(Expect::End(self.killed_as(key)));
             }
         }
+    }
+
+    /// What an actor that is killed is said to have ended with.
+    pub(super) fn killed_as(&self, key: usize) -> ReasonTag {
+        self.actors[key].exit_as.unwrap_or(ReasonTag::Killed)
     }
 
     /// A job comes back to its shard: what follows from it is fixed now.
@@ -90,18 +96,34 @@ impl Model {
             Work::Start => self.commit_start(key, &hand),
             Work::Stop => {}
         }
+        // One that comes up does so first.
+        if hand.work != Work::Start && self.meets_its_doom(key) {
+            return;
+        }
         let actor = &self.actors[key];
         let of_life = hand.work == Work::Stop && (actor.taking_down || life_killed);
-        let lives = actor.supervised && !actor.killed && actor.ending.is_none() && actor.phase != Phase::Placed;
+        let lives = actor.has_place() && !actor.killed && actor.ending.is_none() && actor.phase != Phase::Placed;
         if lives && (of_life || life_killed) {
             return self.life_is_over(key);
         }
         if self.actors[key].killed {
-            self.actors[key].expect = Some(Expect::End(ReasonTag::Killed));
+            self.actors[key].expect = Some(Expect::End(self.killed_as(key)));
         } else if hand.work == Work::Stop {
             let reason = self.orderly();
             self.actors[key].expect = Some(Expect::End(reason));
         }
+    }
+
+    /// At a boundary: ends the life of an actor with that of a linked one, unless it ends anyway.
+    fn meets_its_doom(&mut self, key: usize) -> bool {
+        let actor = &mut self.actors[key];
+        let ending = actor.ending.is_some() || actor.killed || actor.taking_down || actor.life_killed;
+        let doomed = std::mem::take(&mut actor.doomed);
+        let meets = doomed && !ending && actor.expect.is_none() && actor.phase != Phase::Placed;
+        if meets {
+            self.doom(key);
+        }
+        meets
     }
 
     /// The reason of an orderly end.
@@ -118,15 +140,21 @@ impl Model {
             _ => ReasonTag::StartFailed,
         };
         let actor = &mut self.actors[key];
-        if actor.supervised {
-            if actor.ending.is_none() {
+        actor.doomed = false;
+        if actor.is_awaited() {
+            if actor.pool().is_some() && actor.taken_down() {
+                self.life_is_over(key);
+            } else if actor.ending.is_none() {
                 self.place_fails(key, tag);
             } else {
                 actor.expect = Some(if actor.been_up { Expect::End(tag) } else { Expect::Vanish(tag) });
             }
             return;
         }
-        let first = actor.incarnation == 1 && !actor.traits.lazy;
+        let first = !actor.been_up && !actor.traits.lazy;
+        if first && actor.taken_down() && actor.place_up {
+            return self.life_is_over(key);
+        }
         if first {
             actor.expect = Some(Expect::Vanish(tag));
         } else if actor.ending.is_some() {
@@ -146,8 +174,13 @@ impl Model {
         several: bool,
         free: bool,
     ) {
-        if self.actors[key].supervised {
+        self.actors[key].doomed = false;
+        self.actors[key].free_restart = free;
+        if self.actors[key].is_supervised() {
             return self.place_fails(key, tag);
+        }
+        if self.actors[key].taken_down() {
+            return self.life_is_over(key);
         }
         let failure = Failure { tag, uptime, deterministic, several, free };
         let expect = self.judge(key, &failure);
@@ -199,13 +232,14 @@ impl Model {
             Event::Restarted(subject, _) => self.came_up(subject, true),
             Event::Crashed(subject, crash) => {
                 let (key, tag) = (self.subject(subject.address), crash.tag);
-                let expected = key.is_some_and(|key| self.actors[key].expect.is_some() || self.actors[key].supervised);
+                let expected = key.is_some_and(|key| self.actors[key].expect.is_some() || self.actors[key].has_place());
                 self.require(expected, "FAIL-2", || format!("{key:?} crashed with {tag} out of nothing"));
             }
             Event::Restarting { subject, attempt, delay_ms, .. } => self.restarting(subject, *attempt, *delay_ms),
             Event::Stopped(subject, reason) => self.stopped(subject, reason, false),
             Event::Failed(subject, reason) => self.stopped(subject, reason, true),
             Event::DeadLetter(letter) => self.letter(letter),
+            Event::GaveUp { path, reason } => self.gave_up(path, reason.tag),
             Event::CrashUnreproduced(subject) => self.unreproduced(subject),
             _ => {}
         }
@@ -228,7 +262,7 @@ impl Model {
         let fits = at_once || (actor.phase == Phase::Coming && actor.hand.is_none() && !actor.queued_job);
         let (phase, incarnation) = (actor.phase, actor.incarnation);
         actor.phase = Phase::Up;
-        actor.been_up = true;
+        (actor.been_up, actor.place_up) = (true, true);
         actor.last = None;
         actor.since = now;
         let reset = actor.traits.restart.reset_after_ms;
@@ -238,11 +272,12 @@ impl Model {
         });
         let first = incarnation == 1;
         let actor = &self.actors[key];
-        self.require(again != first || actor.traits.lazy || actor.supervised, "FAIL-6", || {
+        self.require(again != first || actor.traits.lazy || actor.has_place(), "FAIL-6", || {
             format!("life {incarnation} of #{key}: told as again = {again}")
         });
         self.mark(now + reset);
         self.note(|| format!("#{key} is up, life {incarnation}"));
+        self.meets_its_doom(key);
     }
 
     fn restarting(&mut self, subject: &Subject, attempt: u32, delay: u64) {
@@ -252,9 +287,10 @@ impl Model {
         self.note(|| format!("#{key} restarts, attempt {attempt}, in {delay} ms"));
         let expected = self.actors[key].expect.take();
         let max = self.actors[key].traits.restart.backoff.max_ms;
-        if self.actors[key].supervised {
-            return;
+        if self.actors[key].is_supervised() {
+            return self.charge_supervisor(key, delay);
         }
+        self.charge_member(key);
         self.require(delay <= max, "BO-1", || format!("#{key} waits {delay} ms, {max} at most"));
         match expected {
             Some(Expect::Restart(failures, low, high)) => {
@@ -282,13 +318,16 @@ impl Model {
     fn unreproduced(&mut self, subject: &Subject) {
         let Some(key) = self.find(subject.address) else { return };
         let now = self.now;
-        let (messages, actor) = (&self.messages, &mut self.actors[key]);
-        let left = actor
-            .replay
-            .iter()
-            .filter(|id| messages[**id].settled.is_none())
-            .filter(|id| matches!(messages[**id].state, super::State::Sent | super::State::InHand));
-        let left = left.count();
+        let (messages, watches, actor) = (&self.messages, &self.watches, &mut self.actors[key]);
+        let lasts = |frame: &&super::types::Frame| match **frame {
+            super::types::Frame::Message(id) => {
+                let waits = matches!(messages[id].state, super::State::Sent | super::State::InHand);
+                messages[id].settled.is_none() && waits
+            }
+            super::types::Frame::Notice(id) => watches[id].notice != super::Notice::Back,
+            super::types::Frame::Answer(_) => false,
+        };
+        let left = actor.replay.iter().filter(lasts).count();
         let free = std::mem::take(&mut actor.replay_free);
         actor.replay.clear();
         actor.cautious = now + 1_000;
@@ -313,13 +352,13 @@ impl Model {
             Some(Expect::End(tag)) => !gave_up && tag == reason.tag,
             Some(_) => false,
             // Killed, or asked to stop, while a job was queued.
-            None if actor.killed => !gave_up && reason.tag == ReasonTag::Killed && !actor.is_held(),
+            None if actor.killed => !gave_up && reason.tag == self.killed_as(key) && !actor.is_held(),
             None => {
                 !gave_up
                     && reason.tag == orderly
                     && actor.ending.is_some()
                     && !actor.is_held()
-                    && (actor.supervised || !actor.queued_job)
+                    && (actor.has_place() || !actor.queued_job)
             }
         };
         if !expected {

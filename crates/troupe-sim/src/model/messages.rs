@@ -93,6 +93,7 @@ impl Model {
             at: self.now,
             state,
             arrived: false,
+            met: false,
             settled: None,
             told: false,
         });
@@ -137,6 +138,8 @@ impl Model {
             return self.fail("DLV-1", format!("m{id} arrived twice"));
         }
         message.arrived = true;
+        let met = message.to.is_some_and(|key| self.actors[key].is_live());
+        self.messages[id].met = met;
         self.note(|| format!("m{id} arrives"));
         let message = &self.messages[id];
         if message.state == State::Void || message.state == State::Held {

@@ -5,28 +5,36 @@
 //! what comes next wherever a rule leaves no choice; the first surprise is a [`Violation`].
 
 mod asks;
+mod bonds;
 mod ends;
 mod lives;
 mod messages;
 mod places;
+mod pools;
 mod sync;
 mod turns;
 mod types;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
 use troupe_actor::error::SpawnError;
+use troupe_actor::frame::kind;
 use troupe_actor::id::Address;
+use troupe_actor::record::{self, Record};
+use troupe_actor::tree::spec::SupervisorId;
 
 use crate::plan::{Faults, Profile, Traits};
 use crate::random::Random;
 
+pub use bonds::{Bond, Notice, Watch};
 pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
+pub use types::Under;
 pub use types::{Actor, Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
 
 /// The model, as ports and behaviors hold it.
@@ -65,6 +73,12 @@ pub struct Model {
     pub live: Vec<usize>,
     /// Every message there ever was.
     pub messages: Vec<Message>,
+    /// Pools, by their ids.
+    pub(super) pools: BTreeMap<SupervisorId, pools::Pool>,
+    /// Supervisors' rules and what they paid for, by path.
+    pub(super) budgets: HashMap<String, pools::Budget>,
+    /// Every watch of an actor over another there ever was.
+    pub watches: Vec<Watch>,
     /// Names and who has them.
     pub names: BTreeMap<String, usize>,
     /// Times at which something may fall due.
@@ -98,10 +112,12 @@ pub struct Model {
     pub(super) draining: bool,
     /// When a shard stops, and when it kills, whoever is left of a system that shuts down.
     phases: Vec<[Option<u64>; 2]>,
+    /// Linked actors that are to hear of an abnormal end: who, whose.
+    owed: Vec<(Address, Address)>,
     totals: sync::Counted,
     jobs: u64,
     just_ended: Vec<usize>,
-    trace: Option<VecDeque<String>>,
+    trace: Option<RefCell<VecDeque<String>>>,
 }
 
 /// Lines of the trace that are kept.
@@ -121,6 +137,9 @@ impl Model {
             actors: Vec::new(),
             live: Vec::new(),
             messages: Vec::new(),
+            pools: BTreeMap::new(),
+            budgets: HashMap::new(),
+            watches: Vec::new(),
             names: BTreeMap::new(),
             instants: BTreeSet::new(),
             closing: false,
@@ -139,10 +158,11 @@ impl Model {
             planned: HashMap::new(),
             draining: false,
             phases: vec![[None, None]; shards],
+            owed: Vec::new(),
             totals: sync::Counted::default(),
             jobs: 0,
             just_ended: Vec::new(),
-            trace: traced.then(VecDeque::new),
+            trace: traced.then(RefCell::default),
         }
     }
 
@@ -163,25 +183,42 @@ impl Model {
     }
 
     /// Adds a line to the trace, if there is one.
-    pub fn note(&mut self, line: impl FnOnce() -> String) {
-        let now = self.now;
-        if let Some(trace) = &mut self.trace {
-            if trace.len() == TRACE_LINES {
-                trace.pop_front();
-            }
-            trace.push_back(format!("{now:>7} {}", line()));
+    pub fn note(&self, line: impl FnOnce() -> String) {
+        let Some(trace) = &self.trace else { return };
+        let line = format!("{:>7} {}", self.now, line());
+        let mut trace = trace.borrow_mut();
+        if trace.len() == TRACE_LINES {
+            trace.pop_front();
         }
+        trace.push_back(line);
     }
 
     /// Takes the trace.
     pub fn take_trace(&mut self) -> Vec<String> {
-        self.trace.take().map(Vec::from).unwrap_or_default()
+        self.trace.take().map(|trace| trace.into_inner().into()).unwrap_or_default()
     }
 
     /// Something may fall due then.
     pub fn mark(&mut self, at: u64) {
         if at > self.now && self.instants.len() < 500 {
             self.instants.insert(at);
+        }
+    }
+
+    /// A record is about to be taken out of a shard's inbox.
+    pub fn record(&mut self, record: &Record<'_>) {
+        let frame = &record.frame;
+        let payload = match frame.kind {
+            kind::MESSAGE | kind::ASK => frame.payload,
+            record::kind::ACTOR_ASK => frame.payload.get(8..).unwrap_or_default(),
+            record::kind::WATCH..=record::kind::LINK_DOWN => {
+                return self.bond_record(frame.kind, record.target, frame.address, frame.corr);
+            }
+            _ => return,
+        };
+        match Payload::read(payload) {
+            Some(payload) => self.arrive(payload.id),
+            None => self.fail("DLV-4", "a message that nobody sent is under way"),
         }
     }
 
@@ -215,7 +252,8 @@ impl Model {
     pub fn spawned(&mut self, key: usize, address: Address, id: &str) {
         self.bind(key, address);
         let actor = &mut self.actors[key];
-        actor.path = actor.name.as_ref().map_or_else(|| format!("/user/${id}"), |name| format!("/user/{name}"));
+        let above = &actor.above;
+        actor.path = actor.name.as_ref().map_or_else(|| format!("{above}/${id}"), |name| format!("{above}/{name}"));
         let name = actor.name.clone();
         if let Some(name) = name {
             let holder = self.names.insert(name.clone(), key);
@@ -238,7 +276,8 @@ impl Model {
     pub fn refused(&mut self, key: usize, error: &SpawnError, closing: bool) {
         self.spawning = None;
         self.actors[key].phase = Phase::Ended;
-        let expected = closing && *error == SpawnError::Shutdown;
+        // A pool that has gone takes no members.
+        let expected = (closing || self.actors[key].has_place()) && *error == SpawnError::Shutdown;
         self.require(expected, "STA-1", || format!("#{key} was refused: {error}"));
     }
 

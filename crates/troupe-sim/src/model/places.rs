@@ -8,7 +8,7 @@ use troupe_actor::shard::{ActorStatus, Signal};
 use troupe_actor::status::Status;
 use troupe_actor::tree::info::TreeView;
 
-use super::types::{Expect, Waits};
+use super::types::{Expect, Under, Waits};
 use super::{Actor, Model, Phase};
 use crate::plan::Traits;
 
@@ -20,10 +20,13 @@ impl Model {
 
     /// A place was made that nobody told of but its supervisor.
     pub(super) fn adopt(&mut self, status: &ActorStatus) -> Option<usize> {
-        let traits = self.planned.get(&*status.path).cloned()?;
+        let (under, traits) = match self.planned.get(&*status.path) {
+            Some(traits) => (Under::Supervisor, traits.clone()),
+            None => self.pool_of(&status.path).map(|(id, traits)| (Under::Pool(id, true), traits))?,
+        };
         let key = self.actors.len();
         let mut actor = Actor::new(traits, None);
-        (actor.supervised, actor.phase, actor.queued_job) = (true, Phase::Placed, false);
+        (actor.under, actor.phase, actor.queued_job) = (under, Phase::Placed, false);
         (actor.incarnation, actor.path) = (0, status.path.to_string());
         self.actors.push(actor);
         self.bind(key, status.address);
@@ -36,7 +39,8 @@ impl Model {
     }
 
     /// A signal is about to reach a shard.
-    pub fn signal(&mut self, signal: &Signal) {
+    pub fn signal(&mut self, shard: usize, signal: &Signal) {
+        self.pool_signal(shard, signal);
         match signal {
             Signal::Begin(place, _, incarnation) => self.begin(*place, *incarnation),
             Signal::TakeDown(place, incarnation, grace) => self.take_down(*place, *incarnation, *grace),
@@ -51,7 +55,7 @@ impl Model {
         self.find(place).filter(|key| self.actors[*key].is_live() && self.actors[*key].expect.is_none())
     }
 
-    fn begin(&mut self, place: Address, incarnation: u32) {
+    pub(super) fn begin(&mut self, place: Address, incarnation: u32) {
         let Some(key) = self.placed(place) else { return };
         let actor = &mut self.actors[key];
         if actor.is_held() || actor.killed || actor.ending.is_some() {
@@ -62,11 +66,12 @@ impl Model {
         (actor.phase, actor.queued_job) = (Phase::Coming, true);
         (actor.taking_down, actor.life_killed) = (false, false);
         self.note(|| format!("#{key} is to begin life {incarnation}"));
-        self.require(phase == Phase::Placed, "SUP-0", || format!("#{key} is to begin again while it is {phase:?}"));
+        let waits = phase == Phase::Placed || (self.actors[key].pool().is_some() && matches!(phase, Phase::Waiting(_)));
+        self.require(waits, "SUP-0", || format!("#{key} is to begin again while it is {phase:?}"));
         self.require(incarnation > before, "SUP-0", || format!("life {incarnation} of #{key} is to follow {before}"));
     }
 
-    fn take_down(&mut self, place: Address, incarnation: u32, grace: u64) {
+    pub(super) fn take_down(&mut self, place: Address, incarnation: u32, grace: u64) {
         let Some(key) = self.placed(place) else { return };
         self.note(|| format!("#{key} is to go down, life {incarnation}"));
         if self.closing {
@@ -100,7 +105,7 @@ impl Model {
         }
     }
 
-    fn kill_its_life(&mut self, key: usize) {
+    pub(super) fn kill_its_life(&mut self, key: usize) {
         let actor = &mut self.actors[key];
         if actor.killed || actor.ending.is_some() {
             return;
@@ -129,7 +134,7 @@ impl Model {
         }
     }
 
-    fn end_place(&mut self, place: Address, reason: &ExitReason, gave_up: bool) {
+    pub(super) fn end_place(&mut self, place: Address, reason: &ExitReason, gave_up: bool) {
         let Some(key) = self.placed(place) else { return };
         self.note(|| format!("#{key} loses its place: {}, gave up {gave_up}", reason.tag));
         let actor = &mut self.actors[key];
@@ -150,8 +155,10 @@ impl Model {
     pub(super) fn life_is_over(&mut self, key: usize) {
         self.settle_open(key, AskError::Stopped);
         let actor = &mut self.actors[key];
-        (actor.phase, actor.queued_job) = (Phase::Placed, false);
+        (actor.phase, actor.queued_job, actor.doomed) = (Phase::Placed, false, false);
         actor.last = Some(if actor.life_killed { ReasonTag::Killed } else { ReasonTag::Shutdown });
+        // A restart that was planned for a member of a pool is off.
+        actor.incarnation += u32::from(actor.pool().is_some());
         (actor.taking_down, actor.life_killed) = (false, false);
         actor.awaiting.clear();
         let last = actor.last;
@@ -165,7 +172,7 @@ impl Model {
             actor.expect = Some(Expect::End(tag));
             return;
         }
-        actor.phase = Phase::Placed;
+        (actor.phase, actor.doomed) = (Phase::Placed, false);
         actor.last = Some(if actor.life_killed { ReasonTag::Killed } else { tag });
         (actor.taking_down, actor.life_killed) = (false, false);
     }
@@ -203,7 +210,7 @@ impl Model {
         collect(root, &mut alive);
         for key in self.live.clone() {
             let actor = &self.actors[key];
-            if !actor.supervised || actor.killed || actor.ending.is_some() {
+            if !actor.has_place() || actor.killed || actor.ending.is_some() {
                 continue;
             }
             let parent = actor.path.rsplit_once('/').map_or("", |(parent, _)| parent);

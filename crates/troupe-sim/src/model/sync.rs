@@ -111,7 +111,7 @@ impl Model {
     }
 
     fn sync_actor(&mut self, key: usize, status: &ActorStatus, ran: &[u64], touched: bool) {
-        if self.actors[key].supervised {
+        if self.actors[key].has_place() {
             self.sync_place(key, status);
         }
         self.sync_phase(key, status);
@@ -155,8 +155,8 @@ impl Model {
             | (Status::Ready | Status::Draining, Phase::Up)
             | (Status::Restarting, Phase::Waiting(_) | Phase::Coming)
             | (Status::Stopping, Phase::Stopping) => true,
-            (Status::Starting, Phase::Placed) => actor.supervised,
-            (Status::Restarting, Phase::Placed | Phase::Stopping) => actor.supervised,
+            (Status::Starting, Phase::Placed) => actor.has_place(),
+            (Status::Restarting, Phase::Placed | Phase::Stopping) => actor.has_place(),
             // The first message came.
             (Status::Starting, Phase::Creating) => {
                 actor.phase = Phase::Coming;
@@ -261,6 +261,8 @@ impl Model {
             .map(|(id, _)| id)
             .collect();
         self.require(left.is_empty(), "DLV-1", || format!("messages that nobody handled: {left:?}"));
+        self.check_bonds();
+        self.check_pools();
     }
 
     /// A living asker has the answers to all its asks.

@@ -8,7 +8,7 @@ use troupe_actor::reason::ReasonTag;
 
 use super::messages::Payload;
 use super::types::{Ending, Frame};
-use super::{Deed, Hand, Kind, Model, Phase, Settled, State, Work};
+use super::{Deed, Hand, Kind, Model, Notice, Phase, Settled, State, Work};
 
 /// Most frames of a turn (`TURN-5`).
 const MAX_FRAMES: usize = 64;
@@ -21,7 +21,7 @@ impl Model {
         self.require_idle(key, Work::Turn);
         let awaiting = std::mem::take(&mut self.actors[key].awaiting);
         let mut taken = Vec::new();
-        for frame in Frames::new(frames) {
+        for frame in &Frames::new(frames).collect::<Vec<_>>() {
             match frame.kind {
                 kind::MESSAGE | kind::ASK => {
                     if let Some(id) =
@@ -30,11 +30,15 @@ impl Model {
                         taken.push(Frame::Message(id));
                     }
                 }
+                kind::DOWN => {
+                    self.require(awaiting.is_empty(), "REE-1", || format!("#{key} waits and got a notice"));
+                    taken.extend(self.notice_taken(key, frame, &taken));
+                }
                 _ => {
                     let wanted =
                         awaiting.is_empty() || (awaiting.contains(&frame.corr) && frame.kind != kind::SEND_FAILED);
                     self.require(wanted, "REE-1", || format!("#{key} waits for {awaiting:?} and got {}", frame.corr));
-                    if let Some(id) = self.answer_taken(key, &frame) {
+                    if let Some(id) = self.answer_taken(key, frame) {
                         taken.push(Frame::Answer(id));
                     }
                 }
@@ -103,18 +107,13 @@ impl Model {
 
     fn check_turn(&mut self, key: usize, hand: &Hand, awaited: bool, bytes: usize) {
         let messages: Vec<usize> = hand.messages().collect();
+        let lasting: Vec<Frame> = hand.frames.iter().copied().filter(Frame::survives).collect();
         let count = hand.frames.len();
-        let Self { actors, messages: all, now, .. } = self;
-        let actor = &mut actors[key];
-        while actor.replay.front().is_some_and(|id| {
-            let message = &all[*id];
-            matches!(message.state, State::Lost(_))
-                || (message.state != State::InHand
-                    && message.settled.is_some()
-                    && matches!(message.kind, Kind::Ask(..)))
-        }) {
-            actor.replay.pop_front();
+        while self.actors[key].replay.front().is_some_and(|frame| self.is_void(*frame)) {
+            self.actors[key].replay.pop_front();
         }
+        let Self { actors, now, .. } = self;
+        let actor = &mut actors[key];
         let wrong = if count == 0 || count > MAX_FRAMES || (count > 1 && bytes > MAX_BYTES && !awaited) {
             Some(("TURN-5", format!("a turn of {count} frames and {bytes} bytes")))
         } else if awaited && !messages.is_empty() {
@@ -123,17 +122,30 @@ impl Model {
             Some(("STOP-1", format!("it was asked to stop and was given {messages:?}")))
         } else if !actor.traits.batches && count > 1 && !awaited {
             Some(("TURN-4", format!("it takes one at a time and was given {count}")))
-        } else if actor.cautious > *now && messages.len() > 1 {
-            Some(("TURN-3", format!("it is cautious until {} and was given {messages:?}", actor.cautious)))
-        } else if let (Some(next), Some(first)) = (actor.replay.front(), messages.first())
-            && (messages.len() > 1 || first != next)
+        } else if actor.cautious > *now && lasting.len() > 1 {
+            Some(("TURN-3", format!("it is cautious until {} and was given {lasting:?}", actor.cautious)))
+        } else if let (Some(next), Some(first)) = (actor.replay.front(), lasting.first())
+            && (lasting.len() > 1 || first != next)
         {
-            Some(("TURN-3", format!("its replay goes on with m{next} and it was given {messages:?}")))
+            Some(("TURN-3", format!("its replay goes on with {next:?} and it was given {lasting:?}")))
         } else {
             None
         };
         if let Some((rule, text)) = wrong {
             self.fail(rule, format!("#{key}: {text}"));
+        }
+    }
+
+    /// Whether what is left of a crashed turn will not come any more.
+    fn is_void(&self, frame: Frame) -> bool {
+        match frame {
+            Frame::Message(id) => {
+                let message = &self.messages[id];
+                let dead = message.settled.is_some() && matches!(message.kind, Kind::Ask(..));
+                matches!(message.state, State::Lost(_)) || (message.state != State::InHand && dead)
+            }
+            Frame::Notice(id) => self.watches[id].notice == Notice::Back,
+            Frame::Answer(_) => true,
         }
     }
 
@@ -170,8 +182,19 @@ impl Model {
             return;
         }
         let Some(hand) = actor.hand.take() else { return };
-        for id in hand.messages() {
-            self.messages[id].state = State::Sent;
+        self.put_back(&hand.frames);
+    }
+
+    /// Frames of a turn go back to the front of the mailbox.
+    fn put_back(&mut self, frames: &[Frame]) {
+        for frame in frames {
+            match *frame {
+                Frame::Message(id) => self.messages[id].state = State::Sent,
+                Frame::Notice(id) if self.watches[id].notice == Notice::InHand => {
+                    self.watches[id].notice = Notice::Queued;
+                }
+                _ => {}
+            }
         }
     }
 
@@ -192,6 +215,7 @@ impl Model {
 
     fn void(&mut self, deed: &Deed) {
         deed.emitted.iter().for_each(|id| self.messages[*id].state = State::Void);
+        self.void_bonds(deed);
     }
 
     fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
@@ -207,8 +231,8 @@ impl Model {
             match (at < deed.consumed as usize, *frame) {
                 (true, Frame::Message(id)) => self.message_handled(key, id),
                 (true, Frame::Answer(id)) => self.messages[id].told = true,
-                (false, Frame::Message(id)) => self.messages[id].state = State::Sent,
-                (false, Frame::Answer(_)) => {}
+                (true, Frame::Notice(id)) => self.notice_handled(key, id),
+                (false, frame) => self.put_back(&[frame]),
             }
         }
         let own = self.shard_of(self.actors[key].address);
@@ -219,6 +243,7 @@ impl Model {
                 self.arrive(id);
             }
         }
+        self.commit_bonds(key, deed);
         let messages = &self.messages;
         self.actors[key].open.retain(|_, id| messages[*id].settled.is_none());
         let actor = &mut self.actors[key];
@@ -246,32 +271,46 @@ impl Model {
             format!("#{key} handled message {sequence} of {from:?}, m{id}, after message {before}")
         });
         let actor = &mut self.actors[key];
-        if actor.replay.front() == Some(&id) {
+        if actor.replay.front() == Some(&Frame::Message(id)) {
             actor.replay.pop_front();
+        }
+    }
+
+    fn notice_handled(&mut self, key: usize, id: usize) {
+        self.watches[id].notice = Notice::Told;
+        let replay = &mut self.actors[key].replay;
+        if replay.front() == Some(&Frame::Notice(id)) {
+            replay.pop_front();
         }
     }
 
     fn turn_crashes(&mut self, key: usize, hand: &Hand, deed: &Deed, tag: ReasonTag) {
         self.void(deed);
-        let messages: Vec<usize> = hand.messages().collect();
-        let several = messages.len() > 1;
+        let lasting: Vec<Frame> = hand.frames.iter().copied().filter(Frame::survives).collect();
+        let several = lasting.len() > 1;
         let mut free = false;
-        match messages[..] {
+        match lasting[..] {
             [] => {}
             [culprit] => {
                 let actor = &mut self.actors[key];
-                actor.poisoned = Some(culprit);
                 if actor.replay.front() == Some(&culprit) {
                     actor.replay.pop_front();
                     free = std::mem::take(&mut actor.replay_free);
                 }
-                self.totals.failed += 1;
-                self.settle_ask(culprit, AskError::Crashed);
+                match culprit {
+                    Frame::Message(id) => {
+                        actor.poisoned = Some(id);
+                        self.totals.failed += 1;
+                        self.settle_ask(id, AskError::Crashed);
+                    }
+                    Frame::Notice(id) => self.watches[id].notice = Notice::Told,
+                    Frame::Answer(_) => {}
+                }
             }
             _ => {
-                messages.iter().for_each(|id| self.messages[*id].state = State::Sent);
+                self.put_back(&lasting);
                 let actor = &mut self.actors[key];
-                actor.replay = messages.iter().copied().collect();
+                actor.replay = lasting.into();
                 actor.replay_free = true;
             }
         }

@@ -6,7 +6,9 @@ use troupe_actor::ask::AskError;
 use troupe_actor::counters::LossReason;
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
+use troupe_actor::tree::spec::SupervisorId;
 
+use super::bonds::Bond;
 use crate::plan::Traits;
 
 /// Who sends.
@@ -84,6 +86,8 @@ pub struct Message {
     pub state: State,
     /// It reached its shard.
     pub arrived: bool,
+    /// It found its target alive there.
+    pub met: bool,
     /// What became of it, if it is an ask; for a send, `Value` when it was accepted.
     pub settled: Option<Settled>,
     /// The sender has heard of it.
@@ -116,6 +120,8 @@ pub enum Waits {
     Start(usize),
     /// The end of an actor.
     End(usize),
+    /// The end of an actor that had ended when the wait began.
+    Nobody(usize),
     /// The end of the system.
     Shutdown,
     /// A tree, or a request of a supervisor.
@@ -196,6 +202,16 @@ pub enum Frame {
     Message(usize),
     /// An answer to this ask, or a report about this tell.
     Answer(usize),
+    /// The notice of this watch.
+    Notice(usize),
+}
+
+impl Frame {
+    /// Whether it outlives a crash of its turn: answers are of one life, the rest is of the actor.
+    #[must_use]
+    pub const fn survives(&self) -> bool {
+        !matches!(self, Self::Answer(_))
+    }
 }
 
 impl Hand {
@@ -203,7 +219,7 @@ impl Hand {
     pub fn messages(&self) -> impl Iterator<Item = usize> + '_ {
         self.frames.iter().filter_map(|frame| match frame {
             Frame::Message(id) => Some(*id),
-            Frame::Answer(_) => None,
+            Frame::Answer(_) | Frame::Notice(_) => None,
         })
     }
 }
@@ -219,6 +235,8 @@ pub struct Deed {
     pub replies: Vec<Reply>,
     /// It stops its actor.
     pub stops: bool,
+    /// What it did about monitors and links.
+    pub bonds: Vec<Bond>,
     /// The tags whose answers it waits for.
     pub awaits: Vec<u32>,
     /// It failed, with this reason.
@@ -236,6 +254,18 @@ pub struct Reply {
     pub payload: Vec<u8>,
     /// It is an error of the actor's own.
     pub failed: bool,
+}
+
+/// Who decides about an actor's lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Under {
+    /// Its own shard, by its own rules.
+    User,
+    /// The tree.
+    Supervisor,
+    /// Its own shard, and this pool, which takes all its members down; whether its place was made
+    /// with the pool.
+    Pool(SupervisorId, bool),
 }
 
 /// An actor.
@@ -272,7 +302,7 @@ pub struct Actor {
     /// Failures in a row.
     pub failures: u32,
     /// What is left of a crashed turn, to be handled one at a time.
-    pub replay: VecDeque<usize>,
+    pub replay: VecDeque<Frame>,
     /// The message that crashes its handler alone just now.
     pub poisoned: Option<usize>,
     /// The next crash of the replay is free.
@@ -303,8 +333,16 @@ pub struct Actor {
     pub accepted: u64,
     /// Its cell was seen in this step.
     pub seen: u64,
-    /// A supervisor decides about its lives.
-    pub supervised: bool,
+    /// Who decides about its lives.
+    pub under: Under,
+    /// The path that its own begins with.
+    pub above: String,
+    /// Its parent knows that it came up.
+    pub place_up: bool,
+    /// Its failure was charged already, so that its supervisor restarts it for nothing.
+    pub free_restart: bool,
+    /// What it is said to have ended with when it is killed, if not that.
+    pub exit_as: Option<ReasonTag>,
     /// The life that its supervisor wants begun.
     pub permit: Option<u32>,
     /// Its supervisor wants its life to end in order.
@@ -317,6 +355,12 @@ pub struct Actor {
     pub been_up: bool,
     /// How its last life ended, until the next one is up.
     pub last: Option<ReasonTag>,
+    /// Actors that it is linked with.
+    pub links: Vec<Address>,
+    /// Its life ends at the next boundary, because a linked actor's did.
+    pub doomed: bool,
+    /// The next tag of a watch; a new life begins anew, as a guest would.
+    pub next_watch: u32,
 }
 
 impl Actor {
@@ -360,13 +404,20 @@ impl Actor {
             tags: HashMap::new(),
             accepted: 0,
             seen: 0,
-            supervised: false,
+            under: Under::User,
+            above: "/user".to_owned(),
+            place_up: false,
+            free_restart: false,
+            exit_as: None,
             permit: None,
             taking_down: false,
             life_killed: false,
             life_graces: Vec::new(),
             been_up: false,
             last: None,
+            links: Vec::new(),
+            doomed: false,
+            next_watch: 1,
         }
     }
 
@@ -380,6 +431,39 @@ impl Actor {
     #[must_use]
     pub const fn is_held(&self) -> bool {
         self.hand.is_some() && !self.queued_job
+    }
+
+    /// Its parent wants its life to end, and keeps its place.
+    #[must_use]
+    pub fn taken_down(&self) -> bool {
+        (self.taking_down || self.life_killed) && self.ending.is_none() && !self.killed
+    }
+
+    /// The tree decides about its lives.
+    #[must_use]
+    pub fn is_supervised(&self) -> bool {
+        self.under == Under::Supervisor
+    }
+
+    /// Its place outlives its lives.
+    #[must_use]
+    pub fn has_place(&self) -> bool {
+        self.under != Under::User
+    }
+
+    /// The pool that it belongs to.
+    #[must_use]
+    pub const fn pool(&self) -> Option<SupervisorId> {
+        match self.under {
+            Under::Pool(id, _) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// Its parent waits for its first life, and hears when that does not come up.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        self.is_supervised() || (matches!(self.under, Under::Pool(_, true)) && !self.place_up)
     }
 
     /// It has not ended.

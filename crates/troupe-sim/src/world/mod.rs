@@ -6,9 +6,11 @@
 
 mod finish;
 mod outside;
+mod pools;
 mod steps;
 mod trees;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
@@ -20,9 +22,10 @@ use troupe_actor::port::Port;
 use troupe_actor::shard::{Job, Outbox};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::tree::spec::SupervisorId;
 
 use crate::model::{Handle, Model, Totals, Violation};
-use crate::plan::{Action, Profile};
+use crate::plan::{Action, Profile, Traits};
 use crate::port::SimPort;
 use crate::random::Random;
 
@@ -70,8 +73,14 @@ pub struct World {
     next_slot: u32,
     /// Asks of ports that may still be open, newest last.
     asked: Vec<(u32, u32)>,
+    /// Watches of ports that may still be open: whom, port and slot.
+    monitored: Vec<(usize, u32, u32)>,
     /// Supervisors that came up once.
     trees: Vec<trees::Known>,
+    /// Pools that may be made, by path: their traits, budget and size.
+    pooled: HashMap<String, (Traits, pools::Budget, u32)>,
+    /// Pools that were made.
+    pools: Vec<SupervisorId>,
     next_tree: u32,
     /// Steps so far.
     pub steps: u64,
@@ -117,7 +126,10 @@ impl World {
             ran,
             next_slot: 1,
             asked: Vec::new(),
+            monitored: Vec::new(),
             trees: Vec::new(),
+            pooled: HashMap::new(),
+            pools: Vec::new(),
             next_tree: 0,
             steps: 0,
         }
@@ -165,6 +177,7 @@ impl World {
             Action::AdvanceToDue => self.advance_to_due(),
             Action::Watchdog => self.bite(thread),
             Action::Supervise => self.supervise(),
+            Action::Join => self.join(),
             Action::Request => self.ask_supervisor(false),
             Action::StopTree => self.ask_supervisor(true),
             Action::Look => self.look_at_tree(),

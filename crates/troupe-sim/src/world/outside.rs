@@ -9,7 +9,7 @@ use troupe_actor::id::Address;
 use troupe_actor::record::{FLAG_CONFIRM, FOREVER, Record};
 use troupe_actor::shard::EndRequest;
 use troupe_actor::spec::{ActorSpec, Observed, SpawnArgs};
-use troupe_actor::system::Inline;
+use troupe_actor::system::{Inline, Spawned};
 
 use super::{World, name_of};
 use crate::behavior::Factory;
@@ -42,6 +42,8 @@ impl World {
             Action::AskInline => self.ask_inline(),
             Action::Abort => self.abort(),
             Action::Watch => self.watch(),
+            Action::Monitor => self.monitor(),
+            Action::Link => self.link(),
             Action::Stop => self.end(false),
             Action::Drain => self.end(true),
             Action::Kill => self.kill(),
@@ -82,6 +84,14 @@ impl World {
             model.wait(port, slot, Waits::Start(key));
             (key, model.closing)
         };
+        let spec = self.spec_of(&traits, key);
+        let args = SpawnArgs { name: name.map(Arc::from), user: None };
+        let result = self.system.spawn(&Arc::new(spec), args, Some(Waiter { port, slot }));
+        self.spawned(key, result, closing, (port, slot));
+    }
+
+    /// An actor with these traits; its number, if it is known already.
+    pub(super) fn spec_of(&self, traits: &Traits, key: usize) -> ActorSpec {
         let factory = Factory {
             model: Arc::clone(&self.model),
             key,
@@ -89,7 +99,7 @@ impl World {
             inline: traits.inline,
             batches: traits.batches,
         };
-        let spec = ActorSpec {
+        ActorSpec {
             factory: Arc::new(factory),
             mailbox: traits.mailbox,
             restart: traits.restart,
@@ -104,9 +114,17 @@ impl World {
             health: None,
             state: None,
             observed: Observed::default(),
-        };
-        let args = SpawnArgs { name: name.map(Arc::from), user: None };
-        let result = self.system.spawn(&Arc::new(spec), args, Some(Waiter { port, slot }));
+        }
+    }
+
+    /// What came of a spawn, which somebody waits for.
+    pub(super) fn spawned(
+        &mut self,
+        key: usize,
+        result: Result<Spawned, SpawnError>,
+        closing: bool,
+        (port, slot): (u32, u32),
+    ) {
         let mut model = self.model.lock();
         match result {
             Ok(spawned) => {
@@ -207,6 +225,57 @@ impl World {
         let address = self.before_request(key);
         self.model.lock().wait(port, slot, Waits::End(key));
         self.system.watch(address, Waiter { port, slot });
+        self.check(None);
+    }
+
+    /// A port watches an actor, whether it lives or not, or takes a watch back (`MON-2`).
+    fn monitor(&mut self) {
+        if !self.monitored.is_empty() && self.random.permille(300) {
+            let at = self.random.below(self.monitored.len() as u32) as usize;
+            let (key, port, slot) = self.monitored.swap_remove(at);
+            let address = self.before_request(key);
+            let open = self.model.lock().waits(port, slot);
+            let taken = self.system.demonitor(address, Waiter { port, slot });
+            let mut model = self.model.lock();
+            model.require(open == taken, "MON-2", || format!("slot {slot} waited: {open}, was taken back: {taken}"));
+            if taken {
+                model.forget(port, slot);
+            }
+            drop(model);
+            return self.check(None);
+        }
+        let Some(key) = self.actor() else { return };
+        let (port, _) = self.port();
+        let slot = self.slot();
+        let address = self.before_request(key);
+        let mut model = self.model.lock();
+        let lives = model.actors[key].is_live();
+        model.wait(port, slot, if lives { Waits::End(key) } else { Waits::Nobody(key) });
+        drop(model);
+        self.monitored.push((key, port, slot));
+        self.system.monitor(address, Waiter { port, slot });
+        self.check(None);
+    }
+
+    /// A port links two actors, or takes that back.
+    fn link(&mut self) {
+        let Some(key) = self.actor() else { return };
+        let one = self.before_request(key);
+        let mut model = self.model.lock();
+        let other = model.someone();
+        let unlinks = self.random.permille(300);
+        model.note(|| format!("#{key} and {} are linked: {}", other.index, !unlinks));
+        if unlinks {
+            model.unlink(one, other);
+        } else {
+            model.link(one, other);
+        }
+        drop(model);
+        if unlinks {
+            self.system.unlink(one, other);
+        } else {
+            self.system.link(one, other);
+        }
         self.check(None);
     }
 

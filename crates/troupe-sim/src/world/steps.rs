@@ -1,12 +1,11 @@
 //! What the kernel's own threads do, in steps that anything can come between.
 
-use troupe_actor::frame::kind;
 use troupe_actor::interrupt;
 use troupe_actor::record;
-use troupe_actor::shard::{Job, Outcome, Work};
+use troupe_actor::shard::{Job, Outbox, Outcome, Signal, Work};
 
 use super::{Held, World};
-use crate::model::{self, Came, Payload};
+use crate::model::{self, Came};
 
 impl World {
     /// A shard takes its inbox over.
@@ -16,31 +15,33 @@ impl World {
             return;
         }
         handle.gate.take(&mut self.scratch);
+        let Outbox { records, signals } = std::mem::take(&mut self.scratch);
+        // One at a time: what follows from each is fixed before it is taken.
         let mut at = 0;
-        let mut model = self.model.lock();
-        while let Some(record) = record::read(&self.scratch.records, at) {
-            at += record.encoded_len();
-            let payload = match record.frame.kind {
-                kind::MESSAGE | kind::ASK => record.frame.payload,
-                record::kind::ACTOR_ASK => record.frame.payload.get(8..).unwrap_or_default(),
-                _ => continue,
-            };
-            match Payload::read(payload) {
-                Some(payload) => model.arrive(payload.id),
-                None => model.fail("DLV-4", "a message that nobody sent is under way"),
+        while let Some(record) = record::read(&records, at) {
+            let end = at + record.encoded_len();
+            if record.frame.kind == record::kind::LINK_DOWN {
+                // What it ends depends on what the records before it began.
+                self.check(None);
             }
+            self.model.lock().record(&record);
+            self.drain(shard, &records[at..end], &mut Vec::new());
+            at = end;
         }
-        for signal in &self.scratch.signals {
-            model.signal(signal);
+        for signal in signals {
+            if matches!(signal, Signal::Sweep(..)) {
+                self.check(None);
+            }
+            self.model.lock().signal(shard, &signal);
+            self.drain(shard, &[], &mut vec![signal]);
         }
-        drop(model);
-        let mut state = handle.state.lock();
-        state.refresh_clock(self.system.shared());
-        state.drain(self.system.shared(), &self.scratch.records, &mut self.scratch.signals);
-        drop(state);
-        self.scratch.records.clear();
-        self.scratch.signals.clear();
         self.check(None);
+    }
+
+    fn drain(&self, shard: usize, records: &[u8], signals: &mut Vec<Signal>) {
+        let (shared, mut state) = (self.system.shared(), self.system.shards()[shard].state.lock());
+        state.refresh_clock(shared);
+        state.drain(shared, records, signals);
     }
 
     /// A shard does what is due.

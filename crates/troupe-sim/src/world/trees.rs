@@ -1,14 +1,12 @@
 //! Trees from outside: supervisors come, are asked, and go.
 
-use std::sync::Arc;
-
 use troupe_actor::cell::Waiter;
-use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::spec::SpawnArgs;
 use troupe_actor::supervision::spec::{AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec};
 use troupe_actor::tree::spec::{Member, Supervised, SupervisorId, TreeNode, TreeRequest, TreeSpec};
 
 use super::World;
-use crate::behavior::{Factory, UNBOUND};
+use crate::behavior::UNBOUND;
 use crate::model::Waits;
 use crate::plan::{Inline, Traits, restart};
 
@@ -29,6 +27,9 @@ impl World {
         }
         self.next_tree += 1;
         let key = format!("tree{}", self.next_tree);
+        if self.random.permille(200) {
+            return self.pool(&key);
+        }
         let spec = self.tree(&key, "", 2);
         // One that gives up is gone: the root itself has a budget too.
         let spec = TreeSpec { child: ChildSpec { restart: Restart::Temporary, ..spec.child }, ..spec };
@@ -48,9 +49,15 @@ impl World {
         let keys = tree.children.iter().map(|(key, _)| key.clone()).collect();
         self.trees.push(Known { id: tree.id, path: path.to_owned(), keys });
         for (key, member) in &tree.children {
-            if let Member::Supervisor(below) = member {
-                self.learn(&format!("{path}/{key}"), below);
-            }
+            self.learn_member(&format!("{path}/{key}"), member);
+        }
+    }
+
+    fn learn_member(&mut self, path: &str, member: &Member) {
+        match member {
+            Member::Supervisor(below) => self.learn(path, below),
+            Member::Pool(id, _) => self.learn_pool(path, *id),
+            Member::Actor(..) => {}
         }
     }
 
@@ -69,13 +76,14 @@ impl World {
             reset_after_ms: rules.reset_after_ms,
             auto_shutdown,
         };
+        self.model.lock().plan_supervisor(path.clone(), supervisor);
         let child = self.child(AutoShutdown::Never);
         let count = self.random.between(1, 4);
         let children = (0..count).map(|number| self.node(&format!("c{number}"), &path, depth, auto_shutdown)).collect();
         TreeSpec { key: key.to_owned(), supervisor, child, children }
     }
 
-    fn child(&mut self, shuts: AutoShutdown) -> ChildSpec {
+    pub(super) fn child(&mut self, shuts: AutoShutdown) -> ChildSpec {
         let restart =
             self.random.pick(&[Restart::Permanent, Restart::Permanent, Restart::Transient, Restart::Temporary]);
         let may = restart != Restart::Permanent && shuts != AutoShutdown::Never;
@@ -87,42 +95,23 @@ impl World {
         if depth > 0 && self.random.permille(250) {
             return TreeNode::Supervisor(self.tree(key, above, depth - 1));
         }
+        if self.random.permille(150) {
+            return TreeNode::Pool(self.pool_spec(key, above, shuts));
+        }
+        let traits = self.child_traits();
+        self.model.lock().plan_child(format!("{above}/{key}"), traits.clone());
+        let (spec, child) = (Box::new(self.spec_of(&traits, UNBOUND)), self.child(shuts));
+        TreeNode::Actor { key: key.to_owned(), spec, args: SpawnArgs::default(), child }
+    }
+
+    /// How a child is made, whose lives begin when its parent says so.
+    pub(super) fn child_traits(&mut self) -> Traits {
         let mut traits = Traits::new(&self.profile, &mut self.random);
-        traits.lazy = false;
-        traits.creates_inline = false;
+        (traits.lazy, traits.creates_inline) = (false, false);
         if traits.inline == Inline::Suspends {
             traits.inline = Inline::Runs;
         }
-        self.model.lock().plan_child(format!("{above}/{key}"), traits.clone());
-        let factory = Factory {
-            model: Arc::clone(&self.model),
-            key: UNBOUND,
-            inline_start: false,
-            inline: traits.inline,
-            batches: traits.batches,
-        };
-        let spec = ActorSpec {
-            factory: Arc::new(factory),
-            mailbox: traits.mailbox,
-            restart: traits.restart,
-            peers: Vec::new(),
-            user: Vec::new(),
-            lazy: false,
-            inline: true,
-            faults: None,
-            start_ms: traits.start_ms,
-            external: None,
-            parent: None,
-            health: None,
-            observed: troupe_actor::spec::Observed::default(),
-            state: None,
-        };
-        TreeNode::Actor {
-            key: key.to_owned(),
-            spec: Box::new(spec),
-            args: SpawnArgs::default(),
-            child: self.child(shuts),
-        }
+        traits
     }
 
     /// Somebody asks something of a supervisor, or wants it to go.
@@ -161,8 +150,13 @@ impl World {
             TreeRequest::DeleteChild(key) => format!("delete {key}"),
         };
         self.model.lock().note(|| format!("{path}: {shown}"));
-        if self.system.supervisor_request(id, request, waiter).is_err() {
-            self.model.lock().forget(port, slot);
+        let added = match &request {
+            TreeRequest::StartChild(node) => format!("{path}/{}", node.key()),
+            _ => String::new(),
+        };
+        match self.system.supervisor_request(id, request, waiter) {
+            Ok(member) => member.into_iter().for_each(|member| self.learn_member(&added, &member)),
+            Err(_) => self.model.lock().forget(port, slot),
         }
         self.check(None);
     }
