@@ -41,7 +41,11 @@ export interface ActorContext<State = undefined, Message = never> {
   readonly log: ActorLog;
   /** Sends a message at once, with this actor as its sender. */
   tell<Request>(target: ActorRef<Request, unknown>, message: Request): void;
-  /** Sends a request; it ends with this life at the latest. */
+  /**
+   * Sends a request; it ends with this life at the latest. Made while a function of the actor is at work, it is made on
+   * behalf of the request in hand: it has what is left of that one's deadline, and rejects with `ERR_ASK_CYCLE` if it
+   * would wait for itself. The actor is taken to wait for it; `target.ask` is a request that it does not wait for.
+   */
   ask<Request, Answer>(target: ActorRef<Request, Answer>, message: Request, options?: RequestOptions): Promise<Answer>;
   /** Stops the actor after the message in hand. */
   stop(): void;

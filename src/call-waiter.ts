@@ -1,6 +1,6 @@
 /** What waits for the result of a call that is neither a message nor a request. */
 import { type ErrorInit, errorFromNative } from './errors.js';
-import { parseFailure, parseJson } from './port.js';
+import { parseFailure, parseJson } from './failures.js';
 import type { Slot, Waiter } from './slots.js';
 
 /** Reads a result as JSON, and a failure as an error. */

@@ -1,7 +1,7 @@
 /** Monitors: one notice when an actor has ended for good (`MON-1`). */
 import { AsyncResource } from 'node:async_hooks';
 import type { ExitReason } from './errors.js';
-import { parseJson } from './port.js';
+import { parseJson } from './failures.js';
 import type { RefCore } from './ref-core.js';
 import type { Slot, Waiter } from './slots.js';
 

@@ -93,7 +93,6 @@ export interface NativeSystem {
   deadLetters(): readonly NativeDeadLetter[];
   /** The one with this number, while it is kept. */
   deadLetter(id: number): NativeDeadLetter | null;
-  abortAsk(slot: number): void;
   /** Replaces the custom state for an actor's next start; `false` when it has ended. */
   setState(index: number, tagLo: number, tagHi: number, state: Uint8Array): boolean;
   /** Whether the threads run, and whether the system takes work. */

@@ -5,8 +5,8 @@
  * that keeps the order of what one caller sends (`ORD-1`) and of what it is answered (`ORD-3`).
  */
 import { COMPLETION_BYTES, Completions, type OnWork, SharedBuffer } from './completions.js';
-import { ERROR_CODES } from './error-codes.js';
 import { createError, type NativeFailure, type TroupeError } from './errors.js';
+import { parseFailure } from './failures.js';
 import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
 import { INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
 import { MAX_SLOTS, type Slot, Slots, type Waiter } from './slots.js';
@@ -48,6 +48,10 @@ export const TELL = 1;
 export const SEND = 1 | (4 << 16);
 /** A request. */
 export const ASK = 2;
+/** Takes a request back (`CAN-1`). */
+const ABORT = 272;
+/** A request whose payload begins with the context of the one on whose behalf it is made. */
+export const CHAINED_ASK = 273;
 
 const HEADER_BYTES = 40;
 const SUBMIT_BYTES = 256 * 1024;
@@ -73,6 +77,7 @@ const MAX_STREAK = 8;
 const MAX_OPEN = 16;
 
 const TICK = Promise.resolve();
+const EMPTY = new Uint8Array(0);
 
 let lastResolve: (value: unknown) => void;
 let lastReject: (reason: unknown) => void;
@@ -195,13 +200,14 @@ export class Port {
     return this.hot.flush(used, 1) === 1;
   }
 
-  /** Sends a request and waits for the reply. */
+  /** Sends a request and waits for the reply; `record` is {@link ASK} or {@link CHAINED_ASK}. */
   ask(
     target: Target,
     payload: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal | undefined,
     sender: Address = this.self,
+    record: number = ASK,
   ): Promise<unknown> {
     if (
       this.#open <= MAX_OPEN &&
@@ -212,12 +218,12 @@ export class Port {
       this.#streak < MAX_STREAK &&
       payload.length <= MAX_RECORD_PAYLOAD
     ) {
-      return this.#askInline(target, payload, timeoutMs, signal);
+      return this.#askInline(target, payload, timeoutMs, signal, sender, record);
     }
-    return this.request(target, ASK, payload, timeoutMs, signal, sender);
+    return this.request(target, ASK, payload, timeoutMs, signal, sender, record);
   }
 
-  /** Sends a record and waits for its completion. */
+  /** Sends a record and waits for its completion; `record` is its kind where that is not the wait's. */
   request(
     target: Target,
     kind: number,
@@ -225,11 +231,12 @@ export class Port {
     timeoutMs: number,
     signal: AbortSignal | undefined,
     sender: Address = this.self,
+    record: number = kind,
   ): Promise<unknown> {
     const slot = this.slots.take();
     if (slot === undefined) return Promise.reject(tableFull());
     const promise = this.#enter(slot, target, kind, timeoutMs);
-    this.submit(target, kind, payload, timeoutMs, slot.number, sender);
+    this.submit(target, record, payload, timeoutMs, slot.number, sender);
     if (signal !== undefined) this.#abortable(slot, signal);
     return promise;
   }
@@ -289,6 +296,8 @@ export class Port {
     payload: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal | undefined,
+    sender: Address,
+    record: number,
   ): Promise<unknown> {
     this.#streak += 1;
     if (this.#streak === MAX_STREAK) TICK.then(this.#endStreak);
@@ -296,7 +305,7 @@ export class Port {
     if (slotNumber === 0) return Promise.reject(tableFull());
     if (!this.keepAlive.held) this.keepAlive.hold();
     const { bytes, words } = this.scratch;
-    this.#header(words, 0, target, ASK, payload.length, timeoutMs, slotNumber, this.self);
+    this.#header(words, 0, target, record, payload.length, timeoutMs, slotNumber, sender);
     bytes.set(payload, HEADER_BYTES);
     const result = this.hot.askInline(HEADER_BYTES + ((payload.length + 7) & ~7));
     if (result >= 0) return this.#replied(target, result);
@@ -305,7 +314,7 @@ export class Port {
       const error = target.failure(number, this.scratchFailure(number), ASK, timeoutMs);
       return this.#inTurn(Promise.reject(error));
     }
-    if (result !== INLINE_ACCEPTED) return this.request(target, ASK, payload, timeoutMs, signal);
+    if (result !== INLINE_ACCEPTED) return this.request(target, ASK, payload, timeoutMs, signal, sender, record);
     // The entry that was looked at above: nothing ran in between.
     const slot = this.slots.take()!;
     const promise = this.#enter(slot, target, ASK, timeoutMs);
@@ -372,10 +381,10 @@ export class Port {
   /** Lets the caller's signal end the wait: the caller is released at once (`CAN-1`, `CAN-2`). */
   #abortable(slot: Slot, signal: AbortSignal): void {
     const { number } = slot;
+    const target = slot.waiter as Target;
     const onAbort = (): void => {
       if (this.slots.find(number) !== slot) return;
-      this.flush();
-      this.native.abortAsk(number);
+      if (slot.kind === ASK) this.submit(target, ABORT, EMPTY, 0, number);
       slot.reject(signal.reason);
       this.#leave(slot);
       this.slots.retire(slot);
@@ -466,17 +475,4 @@ export function tableFull(): TroupeError {
   return createError('ERR_MAILBOX_FULL', {
     message: `${MAX_SLOTS} requests wait for an answer, more cannot be kept: await some of them first`,
   });
-}
-
-const GUEST_FAILURE = ERROR_CODES.indexOf('ERR_GUEST_FAILURE');
-
-/** Reads what the addon says about a failure: JSON, or nothing, or the bytes of the guest's own error. */
-export function parseFailure(number: number, bytes: Uint8Array, start: number, end: number): NativeFailure {
-  if (number === GUEST_FAILURE) return { payload: bytes.slice(start, end) };
-  return end > start ? (parseJson(bytes, start, end) as NativeFailure) : {};
-}
-
-/** Reads JSON out of a shared buffer. */
-export function parseJson(bytes: Uint8Array, start: number, end: number): unknown {
-  return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString());
 }

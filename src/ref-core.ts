@@ -14,9 +14,10 @@ import {
   type NativeFailure,
   type TroupeError,
 } from './errors.js';
+import { parseFailure } from './failures.js';
 import type { Callers } from './local/callers.js';
 import type { NativeAddress, NativeStatus } from './native.js';
-import { type Address, ASK, type Port, parseFailure, SEND, type Target, TELL } from './port.js';
+import { type Address, ASK, CHAINED_ASK, type Port, SEND, type Target, TELL } from './port.js';
 import { SchemaError } from './schema.js';
 import type { Slot } from './slots.js';
 import type { StateCell } from './state.js';
@@ -135,9 +136,17 @@ export class RefCore implements Target {
     else owner.port.submit(this, TELL, payload, incarnation, 0, sender);
   }
 
-  /** Sends a request of an actor of this environment. */
-  askFrom(message: unknown, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
-    return this.request(ASK, message, timeoutMs, signal, this.owner.port.onBehalf);
+  /**
+   * Sends a request of an actor of this environment. `context` is that of the request on whose behalf it is made: its
+   * deadline, and who waits for it.
+   */
+  askFrom(
+    message: unknown,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+    context: Uint8Array | undefined,
+  ): Promise<unknown> {
+    return this.request(ASK, message, timeoutMs, signal, this.owner.port.onBehalf, context);
   }
 
   request(
@@ -146,20 +155,23 @@ export class RefCore implements Target {
     timeoutMs: number,
     signal: AbortSignal | undefined,
     sender: Address = this.owner.port.sender,
+    context?: Uint8Array,
   ): Promise<unknown> {
     const { owner } = this;
     let payload: Uint8Array;
     try {
       payload = this.#payload(message);
+      if (context !== undefined) payload = joined(context, payload);
     } catch (error) {
       return Promise.reject(error);
     }
+    const record = context === undefined ? kind : CHAINED_ASK;
     if (signal?.aborted) return Promise.reject(signal.reason);
     if (owner.port.closed) return Promise.reject(this.#afterShutdown(kind));
     if (kind === SEND || this.isLocal) {
-      return owner.port.request(this, kind, payload, timeoutMs, signal, this.#caller(sender));
+      return owner.port.request(this, kind, payload, timeoutMs, signal, this.#caller(sender), record);
     }
-    return owner.port.ask(this, payload, timeoutMs, signal, sender);
+    return owner.port.ask(this, payload, timeoutMs, signal, sender, record);
   }
 
   stop(drain: boolean, graceMs: number): Promise<ExitReason> {
@@ -235,7 +247,8 @@ export class RefCore implements Target {
     const said =
       failure.message || (late ? `no reply within ${formatDuration(timeoutMs)}` : undefined) || SAID[code] || code;
     const message = `${operation} ${actor}: ${said}`;
-    return errorFromNative(number, failure, late ? { actor, timeoutMs } : { actor }, message);
+    // Where it says more, the wait was not as long as it might have been.
+    return errorFromNative(number, failure, late && !failure.message ? { actor, timeoutMs } : { actor }, message);
   }
 
   /** Its custom state. */
@@ -319,6 +332,13 @@ function endedUnseen(error: unknown): ExitReason {
 function ownCopy(bytes: Uint8Array, start: number, end: number): Uint8Array {
   const whole = start === 0 && end === bytes.length;
   return whole && !(bytes.buffer instanceof SharedArrayBuffer) ? bytes : bytes.slice(start, end);
+}
+
+function joined(context: Uint8Array, payload: Uint8Array): Uint8Array {
+  const both = new Uint8Array(context.length + payload.length);
+  both.set(context);
+  both.set(payload, context.length);
+  return both;
 }
 
 /** What a value is, for a message: never its content, which may be long or private. */

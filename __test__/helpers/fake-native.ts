@@ -26,6 +26,8 @@ export interface FakeRecord {
 
 type Handler = (record: FakeRecord, native: FakeNative) => void;
 
+const ABORT = 272;
+
 export class FakeNative implements NativeSystem {
   /** What crossed, in order. */
   readonly records: FakeRecord[] = [];
@@ -102,10 +104,6 @@ export class FakeNative implements NativeSystem {
     this.#take(header, 0, payload.slice());
   }
 
-  abortAsk(slot: number): void {
-    this.aborted.push(slot);
-  }
-
   busy(): boolean {
     return this.isBusy;
   }
@@ -129,6 +127,10 @@ export class FakeNative implements NativeSystem {
 
   #take(words: Uint32Array, at: number, payload: Uint8Array): void {
     const record = recordAt(words, at, payload);
+    if (record.kind === ABORT) {
+      this.aborted.push(record.slot);
+      return;
+    }
     this.records.push(record);
     this.#handler(record, this);
   }

@@ -88,6 +88,8 @@ test('nothing in src imports anything but src and Node, save an entry of its own
       .map(name => `${path} → ${name}`),
   );
   assert.deepEqual(foreign, []);
-  const importers = typescript.filter(({ path, text }) => path !== 'src/cbor.ts' && /['"][./]*\/cbor\.js['"]/.test(text));
+  const importers = typescript.filter(
+    ({ path, text }) => path !== 'src/cbor.ts' && /['"][./]*\/cbor\.js['"]/.test(text),
+  );
   assert.deepEqual(importers, []);
 });

@@ -34,8 +34,9 @@ test('effects are the golden vectors, byte for byte', async () => {
   const it = await everyEffect();
   assert.deepEqual(effectsOf(it.raw(message('tell'))), vector(/^effect: tell/));
   const asked = effectsOf(it.raw(message('ask')));
-  const expected = vector(/^effect: ask/);
+  const expected = vector(/^effect: ask `ping`,/);
   assert.deepEqual(asked.subarray(0, expected.length), expected);
+  assert.deepEqual(effectsOf(it.raw(ask('ask for', 42))), vector(/^effect: ask `ping` for the ask 42/));
   const { effects } = it.turn(message('ask'));
   assert.deepEqual([effects[1].kind, word(effects[1].payload)], [EFFECT.await, 3]);
 });

@@ -59,8 +59,25 @@ test('effects are the golden vectors, byte for byte', async () => {
   // Tags count up from 1, and the vector's is 3: two asks first that nobody waits for any more.
   it.turn(ask('all', 1));
   it.turn(reply('1', 1), reply('2', 2));
-  const expected = vector(/^effect: ask/);
-  assert.deepEqual(effectsOf(it.raw(ask('all', 1))).subarray(0, expected.length), expected);
+  const expected = vector(/^effect: ask `ping` for the ask 42/);
+  assert.deepEqual(effectsOf(it.raw(ask('all', 42))).subarray(0, expected.length), expected);
+});
+
+test('an ask says on whose behalf it is made: the message in hand, and nobody once that is answered', async () => {
+  const it = await everyEffect();
+  const requests = turn =>
+    turn.effects.filter(({ kind }) => kind === EFFECT.ask).map(({ flags, payload }) => [flags, word(payload, 4)]);
+  assert.deepEqual(requests(it.turn(ask('all', 7))), [
+    [2, 7],
+    [2, 7],
+  ]);
+  it.turn(reply('1', 1), reply('2', 2));
+  assert.deepEqual(requests(it.turn(message('all'))), [
+    [2, 0],
+    [2, 0],
+  ]);
+  it.turn(reply('1', 3), reply('2', 4));
+  assert.deepEqual(requests(it.turn(ask('answer first', 8))), [[2, 0]]);
 });
 
 test('awaiting two asks at once names both tags, as in the golden vector', async () => {
@@ -102,7 +119,7 @@ test('an ask that fails rejects what awaits it', async () => {
   const it = await everyEffect();
   it.turn(ask('caught', 5));
   assert.deepEqual(told(it.turn(failed(KIND.askFailed, 1, 'no reply in time', 1))), [
-    [EFFECT.reply, 5, 'AskError: no reply in time'],
+    [EFFECT.reply, 5, 'timeout: no reply in time'],
   ]);
   const two = await guest('ts-await-two-asks');
   two.start(SEED, peer('left', address(3)), peer('right', address(4)));

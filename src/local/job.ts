@@ -19,6 +19,8 @@ export class Job {
   done = 0;
   /** Number of the request in hand; `undefined` for a message. */
   ask: number | undefined = undefined;
+  /** What requests that are made on behalf of the request in hand bring along. */
+  context: Uint8Array | undefined = undefined;
   effects: Effect[] = [];
   /** A promise of the function in hand is not settled yet. */
   pending = false;

@@ -7,6 +7,8 @@ import type { Address } from '../port.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
 
 const DEFAULT_TIMEOUT_MS = 5000;
+/** Both halves of a deadline that never comes. */
+const NEVER = 0xffffffff;
 
 /** The actor whose life it is. */
 export interface LifeOwner {
@@ -28,6 +30,12 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   over = false;
   /** It stops after the message in hand. */
   stopping = false;
+  /**
+   * What requests that are made now bring along: the deadline and the chain of the request in hand; `undefined` while no
+   * function of the actor is at work.
+   */
+  within: Uint8Array | undefined = undefined;
+  #alone: Uint8Array | undefined;
   /** Address words of the sender of the message in hand. */
   senderIndex = 0;
   senderTagLo = 0;
@@ -38,6 +46,15 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
     this.actor = actor;
     this.incarnation = incarnation;
     this.context = new Context(this);
+  }
+
+  /** The context of work that is no request: no deadline, and nobody waits but the actor itself. */
+  get alone(): Uint8Array {
+    if (this.#alone === undefined) {
+      const { index, tagLo, tagHi } = this.actor.address;
+      this.#alone = new Uint8Array(Uint32Array.of(NEVER, NEVER, 1, 0, index, tagLo, tagHi, 0).buffer);
+    }
+    return this.#alone;
   }
 
   get signal(): AbortSignal {
@@ -126,7 +143,7 @@ class Context implements ActorContext<unknown, never> {
       const core = coreOf(target);
       if (endless) core.owner.warnOfEndlessAsk(core.path);
       const both = signal === undefined ? life.signal : AbortSignal.any([signal, life.signal]);
-      return core.askFrom(message, timeoutMs, both) as Promise<Answer>;
+      return core.askFrom(message, timeoutMs, both, life.within) as Promise<Answer>;
     } catch (error) {
       return Promise.reject(error);
     }

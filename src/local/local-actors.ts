@@ -47,6 +47,8 @@ interface Expected extends Registered {
 
 const MESSAGE = 1;
 const ASK = 2;
+/** In front of an ask; the kernel does not count it. */
+const CONTEXT = 9;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
 
@@ -210,6 +212,7 @@ export class LocalActors {
     const { actor } = life;
     const { start, stop, health } = actor.functions;
     let result: unknown;
+    life.within = life.alone;
     try {
       if (kind === WORK.start && start !== undefined) {
         result = actor.scope.runInAsyncScope(start, actor.functions, actor.config, life.context as never);
@@ -238,6 +241,10 @@ export class LocalActors {
       const length = words[word]!;
       const from = job.at + FRAME_BYTES;
       job.at = from + ((length + 7) & ~7);
+      if (kind === CONTEXT) {
+        job.context = job.bytes.subarray(from, from + length);
+        continue;
+      }
       if (kind !== MESSAGE && kind !== ASK) {
         // Nothing that a handler could see.
         job.done += 1;
@@ -266,6 +273,7 @@ export class LocalActors {
   #handle(job: Job, word: number, from: number, to: number): unknown {
     const { life, words, bytes } = job;
     const { actor } = life;
+    life.within = job.ask === undefined ? life.alone : job.context;
     life.senderIndex = words[word + 3]!;
     life.senderTagLo = words[word + 4]!;
     life.senderTagHi = words[word + 5]!;
@@ -306,6 +314,7 @@ export class LocalActors {
   #settled(job: Job, value: unknown): void {
     job.pending = false;
     const { life, kind } = job;
+    life.within = undefined;
     if (life.over || this.#closed) return;
     if (kind === WORK.turn) {
       if (!this.#handled(job, value)) return;
@@ -322,6 +331,7 @@ export class LocalActors {
   /** Notes the reply to a request. `false` when it cannot be written, which is a crash. */
   #handled(job: Job, value: unknown): boolean {
     const { ask, life } = job;
+    life.within = undefined;
     if (ask !== undefined) {
       try {
         const failed = value instanceof Failure;
@@ -339,6 +349,7 @@ export class LocalActors {
   #failed(job: Job, error: unknown): void {
     job.pending = false;
     const { life } = job;
+    life.within = undefined;
     if (life.over || this.#closed) return;
     if (job.kind === WORK.stop) {
       life.actor.log(life, 2, `stop failed: ${error instanceof Error ? error.message : String(error)}`);

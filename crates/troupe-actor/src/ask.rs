@@ -4,6 +4,9 @@
 //! memory of one thread, and an entry is removed in the same step (`ASK-2`). Deadlines hang in a
 //! wheel of one-millisecond buckets: adding and removing are constant time, never early.
 
+use std::collections::{HashMap, HashSet};
+
+use crate::chain::Chain;
 use crate::id::Address;
 
 /// How an ask, or a send, failed. The numbers are public: they cross to guests and to Node.
@@ -76,15 +79,28 @@ pub struct Ask {
     pub corr: u32,
     /// Where it is.
     pub state: AskState,
-    /// Milliseconds of the shard's clock; `u64::MAX` for never.
+    /// Milliseconds of the system's clock; `u64::MAX` for never.
     pub deadline: u64,
+    /// The deadline is that of the request on whose behalf this one was made.
+    pub inherited: bool,
+    waiters: Waiters,
     generation: u16,
     used: bool,
     next: u32,
     prev: u32,
 }
 
+/// Which actors wait for the answer. Most entries need no more than this: the list of a longer chain is beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Waiters {
+    Nobody,
+    Asker,
+    Listed,
+}
+
 const NIL: u32 = u32::MAX;
+/// An empty table that had more entries than this gives their memory back.
+const KEEP_ENTRIES: usize = 4096;
 // Longer than the default timeout of 5 s, so that such an ask is met once, when it is due.
 const BUCKETS: usize = 8192;
 /// Bits of a number that are the entry's index. The others are its generation, so that an answer to
@@ -101,6 +117,10 @@ pub struct AskTable {
     entries: Vec<Ask>,
     free: Vec<u32>,
     buckets: Vec<u32>,
+    /// The actors that wait for an entry, by its index, where they are more than its asker.
+    chains: HashMap<u32, Box<[Address]>>,
+    /// The generation of an entry that was never used. Never zero, so that no number is zero.
+    fresh: u16,
     /// Entries that hang in the wheel.
     timed: usize,
     /// The last millisecond whose bucket was looked at.
@@ -111,13 +131,22 @@ pub struct AskTable {
 
 impl Default for AskTable {
     fn default() -> Self {
-        Self { entries: Vec::new(), free: Vec::new(), buckets: vec![NIL; BUCKETS], timed: 0, swept: 0, earliest: 0 }
+        Self {
+            entries: Vec::new(),
+            free: Vec::new(),
+            buckets: vec![NIL; BUCKETS],
+            chains: HashMap::new(),
+            fresh: 1,
+            timed: 0,
+            swept: 0,
+            earliest: 0,
+        }
     }
 }
 
 impl AskTable {
     /// Enters an ask, or `None` when the table is full. The number is what the guest will see as
-    /// the frame's correlation.
+    /// the frame's correlation; it is never zero.
     #[inline]
     pub fn insert(&mut self, target: u32, asker: Address, incarnation: u32, corr: u32, deadline: u64) -> Option<u32> {
         let mut entry = Ask {
@@ -127,7 +156,9 @@ impl AskTable {
             corr,
             state: AskState::Queued,
             deadline,
-            generation: 0,
+            inherited: false,
+            waiters: Waiters::Nobody,
+            generation: self.fresh,
             used: true,
             next: NIL,
             prev: NIL,
@@ -149,6 +180,35 @@ impl AskTable {
             self.link(index, deadline);
         }
         Some(number_of(index, entry.generation))
+    }
+
+    /// Notes which actors wait for an ask that was entered just now.
+    pub fn set_chain(&mut self, number: u32, chain: Chain<'_>, inherited: bool) {
+        let Some(entry) = self.get_mut(number) else { return };
+        entry.inherited = inherited;
+        entry.waiters = match chain {
+            Chain::Nobody => Waiters::Nobody,
+            Chain::Asker => Waiters::Asker,
+            Chain::List(_) => Waiters::Listed,
+        };
+        if let Chain::List(list) = chain {
+            self.chains.insert(number & INDEX_MASK, list.into());
+        }
+    }
+
+    /// The actors that wait for an open ask, the one that has waited longest first.
+    #[must_use]
+    pub fn waiters(&mut self, number: u32) -> Vec<Address> {
+        let Some((waiters, asker)) = self.get_mut(number).map(|entry| (entry.waiters, entry.asker)) else {
+            return Vec::new();
+        };
+        let list = self.chains.get(&(number & INDEX_MASK)).map_or(&[][..], |list| list);
+        match waiters {
+            Waiters::Nobody => Chain::Nobody,
+            Waiters::Asker => Chain::Asker,
+            Waiters::Listed => Chain::List(list),
+        }
+        .actors(asker)
     }
 
     /// Gives an ask that had none a deadline.
@@ -176,12 +236,28 @@ impl AskTable {
         if entry.deadline != u64::MAX && !matches!(entry.state, AskState::Settled(_)) {
             self.unlink(index);
         }
+        if entry.waiters == Waiters::Listed {
+            self.chains.remove(&index);
+        }
         if let Some(slot) = self.entries.get_mut(index as usize) {
             slot.used = false;
-            slot.generation = slot.generation.wrapping_add(1) & GENERATION_MASK;
+            slot.generation = next_generation(slot.generation);
         }
         self.free.push(index);
+        if self.entries.len() > KEEP_ENTRIES && self.is_empty() {
+            self.give_back();
+        }
         Some(entry)
+    }
+
+    /// Gives the memory of a flood back. Numbers that were given out stay unknown.
+    #[cold]
+    fn give_back(&mut self) {
+        let latest = self.entries.iter().map(|entry| entry.generation).max().unwrap_or(0);
+        self.fresh = next_generation(latest);
+        self.entries = Vec::new();
+        self.free = Vec::new();
+        self.chains = HashMap::new();
     }
 
     /// The frame of an ask went back into the mailbox.
@@ -217,6 +293,23 @@ impl AskTable {
             let open = entry.used && !matches!(entry.state, AskState::Settled(_));
             (open && is_it(entry.asker) && entry.corr == corr).then(|| number_of(index as u32, entry.generation))
         })
+    }
+
+    /// As [`AskTable::find`], for many asks of ports at a time: one walk over the table. Each is a
+    /// port's index in addresses and its number for the ask.
+    pub fn find_all(&self, wanted: &HashSet<(u32, u32)>, found: &mut Vec<u32>) {
+        for (index, entry) in self.entries.iter().enumerate() {
+            let open = entry.used && !matches!(entry.state, AskState::Settled(_));
+            if open && wanted.contains(&(entry.asker.index, entry.corr)) {
+                found.push(number_of(index as u32, entry.generation));
+            }
+        }
+    }
+
+    /// Bytes that the table holds for entries, used or not.
+    #[must_use]
+    pub fn memory(&self) -> usize {
+        self.entries.capacity() * size_of::<Ask>() + self.free.capacity() * size_of::<u32>()
     }
 
     /// Open asks, those settled but not yet reached included.
@@ -303,6 +396,11 @@ impl AskTable {
         }
         self.timed -= 1;
     }
+}
+
+/// The generation after this one; never zero.
+const fn next_generation(generation: u16) -> u16 {
+    if generation >= GENERATION_MASK { 1 } else { generation + 1 }
 }
 
 const fn number_of(index: u32, generation: u16) -> u32 {

@@ -158,6 +158,12 @@ pub struct Rare {
     pub next_drop_line: u64,
     /// Asks that were consumed and not answered yet, by number.
     pub open_asks: Vec<u32>,
+    /// Turns and asks since the settled ones among those were looked for.
+    pub open_asks_age: usize,
+    /// The request for which the waiting handler works, and its deadline; `None` for a plain message.
+    pub in_hand: Option<(u32, u64)>,
+    /// Requests that were settled from outside while a turn had them in hand, and their deadlines; the newest ones.
+    pub lapsed: VecDeque<(u32, u64)>,
     /// Tags of the asks a handler waits for; empty when it does not.
     pub awaiting: Vec<u32>,
     /// Answers to those, as frames, and how many.

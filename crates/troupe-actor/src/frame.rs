@@ -42,6 +42,9 @@ pub mod kind {
     /// A message that was published on a topic this actor is subscribed to. The correlation is the
     /// subscription's tag, the address the publisher; payload: as of [`effect::PUBLISH`](super::effect::PUBLISH).
     pub const TOPIC: u16 = 7;
+    /// For environments, in front of an ask: its [`Context`](crate::chain::Context), which the asks made on its
+    /// behalf bring along. No frame of a turn: it is not counted.
+    pub const CONTEXT: u16 = 9;
 
     /// Configuration: eight random bytes to seed the guest's generator.
     pub const SEED: u16 = 32;
@@ -67,7 +70,8 @@ pub mod effect {
     /// send-failed frame with the same correlation if it is refused.
     pub const TELL: u16 = 3;
     /// Asks the address; the correlation is a tag of the guest's choice. Payload: `u32` timeout in
-    /// milliseconds (0: the default), `u32` zero, then the request.
+    /// milliseconds (0: the default), `u32` zero, then the request. With
+    /// [`FLAG_FOR`](super::FLAG_FOR) the second word names the ask on whose behalf this one is made.
     pub const ASK: u16 = 4;
     /// Watches the address: one down frame when that actor has ended, at once if it has. The
     /// correlation is a tag of the guest's choice; one in use is taken over.
@@ -113,6 +117,9 @@ pub const FLAG_RETAIN: u16 = 2;
 pub const SUBSCRIBE_ONCE: u32 = 1;
 /// Tags from here on are those of subscriptions that an actor did not make itself.
 pub const OUTSIDE_TAG: u32 = 1 << 31;
+/// On an ask effect: the second word is the correlation of the ask on whose behalf it is made, zero for none.
+/// Without it an ask that the handler waits for is made on behalf of the message in hand.
+pub const FLAG_FOR: u16 = 2;
 
 /// Rounds a payload length up to the frame alignment.
 #[must_use]

@@ -12,6 +12,7 @@
 pub mod ask;
 pub mod behavior;
 pub mod cell;
+pub mod chain;
 pub mod clock;
 pub mod counters;
 pub mod dead_letter;

@@ -11,11 +11,14 @@ use crate::id::Address;
 pub const ROUTE_BYTES: usize = 16;
 /// A timeout word that means "never".
 pub const FOREVER: u32 = u32::MAX;
+/// A deadline that means "never".
+pub const NEVER: u64 = u64::MAX;
 
 /// Kinds that only records have; messages and asks use [`frame::kind`].
 pub mod kind {
     /// An ask of an actor on another shard. The word is the asker's incarnation; the payload
-    /// begins with the timeout and a zero word, as in the guest's effect.
+    /// begins with the deadline, a `u64`. See [`FLAG_AWAITED`](super::FLAG_AWAITED) and
+    /// [`FLAG_INHERITED`](super::FLAG_INHERITED).
     pub const ACTOR_ASK: u16 = 256;
     /// A settled ask on its way to the asker; the word is the incarnation that asked.
     pub const REPLY: u16 = 257;
@@ -43,6 +46,15 @@ pub mod kind {
     pub const UNLINK: u16 = 266;
     /// The sender, which is linked with the target, ended abnormally.
     pub const LINK_DOWN: u16 = 267;
+    /// A port gives up on its ask with this correlation (`CAN-1`).
+    pub const ABORT: u16 = 272;
+    /// An ask whose payload begins with a [`Context`](crate::chain::Context). Of an actor, the word is its
+    /// incarnation and the context's deadline the ask's own; of a port, the word is the timeout in
+    /// milliseconds and the context that of the request on whose behalf it is made.
+    pub const CHAINED_ASK: u16 = 273;
+    /// On the way to the actors of a chain that closed, so that each says its path; the sender is whoever is
+    /// told, the word its incarnation.
+    pub const CYCLE: u16 = 274;
 }
 
 /// On a message of a port: complete the slot when the message is in the mailbox or refused. The
@@ -50,6 +62,10 @@ pub mod kind {
 pub const FLAG_CONFIRM: u16 = 4;
 /// On work that is done: handlers of this actor wait, so it gets one message a turn.
 pub const FLAG_SINGLE: u16 = 8;
+/// On an ask of an actor: it waits for the answer.
+pub const FLAG_AWAITED: u16 = 16;
+/// On an ask of an actor: the deadline is that of the request on whose behalf it is made.
+pub const FLAG_INHERITED: u16 = 32;
 
 /// One record, borrowed.
 #[derive(Clone, Copy, Debug)]

@@ -317,11 +317,10 @@ impl ActorSystem {
         self.with_shard(address, |shard, shared| shard.watch(shared, address, waiter));
     }
 
-    /// A port gives up on its ask `slot`, whichever actor has it.
-    pub fn abort_ask(&self, asker: Address, slot: u32) {
-        for index in 0..self.shards.len() as u32 {
-            self.with_shard(Address { index, tag: 0 }, |shard, shared| shard.abort_ask(shared, asker, slot));
-        }
+    /// A port gives up on its ask `slot` of `target`. The record
+    /// [`ABORT`](crate::record::kind::ABORT) does the same without a lock.
+    pub fn abort_ask(&self, target: Address, asker: Address, slot: u32) {
+        self.with_shard(target, |shard, shared| shard.abort_ask(shared, asker, slot));
     }
 
     /// A snapshot of an actor; `None` if nothing is remembered of it.

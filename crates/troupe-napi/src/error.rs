@@ -220,6 +220,7 @@ mod tests {
             (AskError::Crashed, "ERR_ACTOR_CRASHED"),
             (AskError::HandlerError, "ERR_GUEST_FAILURE"),
             (AskError::TooLarge, "ERR_MESSAGE_TOO_LARGE"),
+            (AskError::Cycle, "ERR_ASK_CYCLE"),
             (AskError::Shutdown, "ERR_SHUTDOWN"),
             (AskError::GaveUp, "ERR_ACTOR_GAVE_UP"),
             (AskError::Cycle, "ERR_ASK_CYCLE"),

@@ -411,12 +411,6 @@ impl NativeSystem {
     }
 
     #[napi(catch_unwind)]
-    pub fn abort_ask(&self, slot: u32) {
-        let asker = Address { index: Address::PORT | self.core.port_index, tag: 0 };
-        self.core.system.abort_ask(asker, slot);
-    }
-
-    #[napi(catch_unwind)]
     pub fn listen(&self, mask: u32) {
         self.core.set_listens(mask);
     }

@@ -1,5 +1,5 @@
 /** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
-import { actor, decode } from 'wasm-troupe/guest';
+import { AskError, actor, decode } from 'wasm-troupe/guest';
 
 let refusals = '';
 
@@ -29,8 +29,15 @@ export default actor({
         context.ask(other, 'ping', { timeout: 250 }),
       ]);
       return answers.map(decode).join(' and ');
+    } else if (wish === 'answer first') {
+      context.reply('first');
+      await context.ask(other, 'ping');
     } else if (wish === 'caught') {
-      return context.ask(other, 'ping').then(decode, (error: Error) => `${error.name}: ${error.message}`);
+      return context
+        .ask(other, 'ping')
+        .then(decode, (error: Error) =>
+          error instanceof AskError ? `${error.problem}: ${error.message}` : String(error),
+        );
     } else if (!context.isAsk && context.sender !== undefined) context.tell(context.sender, message);
   },
   refused({ tag, code, message }) {

@@ -1,10 +1,45 @@
 /** What a guest's own code throws and catches. */
 
+/** Why an ask was not answered, to branch on. */
+export type AskProblem =
+  | 'timeout'
+  | 'mailbox-full'
+  | 'no-such-actor'
+  | 'stopped'
+  | 'crashed'
+  | 'handler-error'
+  | 'too-large'
+  | 'cycle'
+  | 'shutdown'
+  | 'gave-up'
+  | 'no-responders'
+  | 'other';
+
+/** By the number of the error code. */
+const PROBLEMS: { readonly [code: number]: AskProblem } = {
+  1: 'timeout',
+  3: 'mailbox-full',
+  4: 'no-such-actor',
+  5: 'stopped',
+  6: 'crashed',
+  11: 'handler-error',
+  18: 'too-large',
+  19: 'cycle',
+  20: 'shutdown',
+  27: 'gave-up',
+  28: 'no-responders',
+};
+
 /** An ask of this actor that was not answered: refused, timed out, or failed by the other side. */
 export class AskError extends Error {
   override readonly name = 'AskError';
   /** The number of the error code, as the reference lists them. */
   readonly code: number;
+
+  /** What it means; `handler-error` is an error of the other actor's own, which the message says. */
+  get problem(): AskProblem {
+    return PROBLEMS[this.code] ?? 'other';
+  }
 
   constructor(code: number, message: string) {
     super(message);

@@ -33,6 +33,8 @@ const RESULT_HEADER = 8;
 const VERSION = 1;
 /** On a tell: a refusal comes back. */
 const REPORT = 1 << 16;
+/** On an ask: its second word says for which ask it is made. */
+const FOR = 2 << 16;
 
 /** Where messages go: a capability that can be kept, compared and sent to, and not made up. */
 export class Address {
@@ -128,11 +130,14 @@ export class ResultWriter {
     this.effect(tag === undefined ? EFFECT.tell : EFFECT.tell | REPORT, tag ?? 0, address, payload);
   }
 
-  /** An ask's payload begins with its timeout in milliseconds, zero for the default. */
-  ask(corr: number, address: Address, timeoutMs: number, payload: Uint8Array): void {
-    const at = this.#open(EFFECT.ask, corr, address, payload.length + 8);
+  /**
+   * An ask's payload begins with its timeout in milliseconds, zero for the default, and the correlation of the ask on whose
+   * behalf it is made, zero for none.
+   */
+  ask(corr: number, address: Address, timeoutMs: number, request: number, payload: Uint8Array): void {
+    const at = this.#open(EFFECT.ask | FOR, corr, address, payload.length + 8);
     this.#words[at >> 2] = timeoutMs;
-    this.#words[(at >> 2) + 1] = 0;
+    this.#words[(at >> 2) + 1] = request;
     this.#bytes.set(payload, at + 8);
   }
 

@@ -4,7 +4,7 @@
  */
 import type { ActorDefinition } from './types.js';
 
-export { AskError, Failure } from './errors.js';
+export { AskError, type AskProblem, Failure } from './errors.js';
 export { Address } from './frames.js';
 export type {
   ActorContext,

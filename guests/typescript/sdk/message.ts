@@ -58,7 +58,8 @@ export class Message implements MessageContext {
     this.#outbox.tell(target, payload, options);
   }
   ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array> {
-    return this.#outbox.ask(target, payload, options);
+    // What is asked after the answer is not for whoever asked.
+    return this.#outbox.ask(this.#answered ? 0 : this.#corr, target, payload, options);
   }
   stop(): void {
     this.#outbox.stop();

@@ -53,11 +53,12 @@ export class Outbox {
     this.writer.effect(EFFECT.stop, 0, undefined, new Uint8Array());
   }
 
-  ask(target: Address, payload: Payload, options: AskOptions = {}): Promise<Uint8Array> {
+  /** Asks on behalf of an ask of this actor, by its correlation; zero for none. */
+  ask(request: number, target: Address, payload: Payload, options: AskOptions = {}): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
       this.#check('ask', target);
       const tag = this.#nextTag();
-      this.writer.ask(tag, target, timeoutOf(options), bytesOf(payload));
+      this.writer.ask(tag, target, timeoutOf(options), request, bytesOf(payload));
       this.#open.set(tag, { resolve, reject });
     });
   }

@@ -5,7 +5,7 @@ import type { Address } from './frames.js';
 export type Payload = Uint8Array | string;
 
 export interface AskOptions {
-  /** Milliseconds until the ask fails; the host's default when it is left out. */
+  /** Milliseconds until the ask fails; the host's default when it is left out. What is left for the ask in hand is never exceeded. */
   timeout?: number;
 }
 
@@ -61,7 +61,10 @@ export interface MessageContext extends ActorContext {
   defer(): void;
   /** Sends a message, one way. */
   tell(target: Address, payload: Payload, options?: TellOptions): void;
-  /** Asks and waits for the answer; rejects with an `AskError`. */
+  /**
+   * Asks and waits for the answer; rejects with an `AskError`. It is made on behalf of this message: it has what is left of
+   * its deadline, and fails at once where it would wait for itself.
+   */
   ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array>;
   /** Stops this actor after the turn. */
   stop(): void;

@@ -1,6 +1,7 @@
 //! Answers: how an ask is settled, and how its asker hears of it.
 
 use super::Shard;
+use super::chains::INHERITED;
 use super::deliver::failure;
 use crate::ask::{Ask, AskError, AskState};
 use crate::cell::Waiter;
@@ -23,6 +24,9 @@ impl Shard {
             self.late_replies += 1;
             return false;
         };
+        if self.hand.waits() {
+            self.hand.answered(number);
+        }
         let status = if failed { AskError::HandlerError as u32 } else { 0 };
         match ask.asker.port() {
             // It waits for nothing but this: no detour through its completions.
@@ -70,10 +74,17 @@ impl Shard {
                 self.tell_asker(shared, &ask, error, None);
             }
             self.tell_asker(shared, &ask, error, None);
+            if ask.state == AskState::Delivered {
+                self.note_lapse(&ask, number);
+            }
         }
     }
 
     fn tell_asker(&mut self, shared: &Shared, ask: &Ask, error: AskError, crash: Option<&Crash>) {
+        if error == AskError::Timeout && ask.inherited {
+            let target = self.address_of(ask.target);
+            return self.fail_ask(ask.asker, ask.incarnation, ask.corr, target, error, INHERITED);
+        }
         let Some(port) = ask.asker.port() else {
             let payload = crash.map_or_else(
                 || failure(error),

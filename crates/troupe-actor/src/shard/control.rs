@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::{Ended, Shard, TimerKind};
-use crate::ask::AskError;
 use crate::behavior::Behavior;
 use crate::cell::{Cell, Ending, Waiter};
 use crate::counters::Counters;
@@ -249,9 +248,8 @@ impl Shard {
 
     /// A port gives up on an ask of its own.
     pub fn abort_ask(&mut self, shared: &Shared, asker: Address, slot: u32) {
-        if let Some(number) = self.asks.find(asker, slot) {
-            self.settle_early(shared, number, AskError::Aborted);
-        }
+        self.aborts.push((asker, slot));
+        self.settle_aborted(shared);
     }
 
     /// A snapshot of an actor; of one that has ended, what is remembered.

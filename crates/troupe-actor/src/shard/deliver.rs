@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use super::ahead::GROUP;
+use super::chains::INHERITED;
 use super::letters::captured;
 use super::{Shard, Signal};
 use crate::ask::{AskError, AskState};
 use crate::cell::Waiter;
+use crate::chain::{Chain, MAX_CHAIN};
 use crate::counters::LossReason;
 use crate::dead_letter::Loss;
 use crate::frame::{self, Frame};
@@ -27,20 +29,38 @@ pub(super) struct Incoming<'a> {
     /// The sender's own number for it: an ask's tag, or a port's slot.
     pub corr: u32,
     pub payload: &'a [u8],
-    pub wants: Wants,
+    pub wants: Wants<'a>,
 }
 
 /// What the sender wants to hear.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
+pub(super) enum Wants<'a> {
     /// Nothing.
     Nothing,
     /// That it was refused, as a frame.
     Report,
     /// That it is in the mailbox, as a completion; it may wait this long, in milliseconds.
     Confirm(u32),
-    /// An answer within this time, in milliseconds.
-    Answer(u32),
+    /// An answer.
+    Answer(Terms<'a>),
+}
+
+/// What an ask came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Terms<'a> {
+    /// When it has waited long enough, in milliseconds of the system's clock; `u64::MAX` for never.
+    pub deadline: u64,
+    /// That is the deadline of the request on whose behalf it is made.
+    pub inherited: bool,
+    /// The actors that wait for the answer.
+    pub chain: Chain<'a>,
+}
+
+impl Terms<'_> {
+    /// An ask for which no actor waits.
+    pub const fn until(deadline: u64) -> Self {
+        Self { deadline, inherited: false, chain: Chain::Nobody }
+    }
 }
 
 /// An accepted message that nobody will handle.
@@ -80,6 +100,7 @@ impl Shard {
             at += record.encoded_len();
             self.take_record(shared, &record);
         }
+        self.settle_aborted(shared);
         for signal in signals.drain(..) {
             self.take_signal(shared, signal);
         }
@@ -94,14 +115,10 @@ impl Shard {
             frame::kind::MESSAGE if flags & record::FLAG_CONFIRM != 0 => Wants::Confirm(word),
             frame::kind::MESSAGE if flags & frame::FLAG_REPORT != 0 => Wants::Report,
             frame::kind::MESSAGE => Wants::Nothing,
-            frame::kind::ASK => Wants::Answer(word),
-            record::kind::ACTOR_ASK => {
-                let timeout = frame::word(payload, 0).unwrap_or(0);
-                let payload = payload.get(8..).unwrap_or_default();
-                let wants = Wants::Answer(timeout);
-                self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
-                return;
-            }
+            frame::kind::ASK => Wants::Answer(Terms::until(self.deadline(word))),
+            record::kind::ACTOR_ASK | record::kind::CHAINED_ASK => return self.take_ask(shared, record),
+            record::kind::ABORT => return self.aborts.push((sender, corr)),
+            record::kind::CYCLE => return self.take_walk(record),
             record::kind::REPLY => return self.take_answer(target, word, Frame { kind: frame::kind::REPLY, ..frame }),
             record::kind::ASK_FAILED => {
                 return self.take_answer(target, word, Frame { kind: frame::kind::ASK_FAILED, ..frame });
@@ -125,7 +142,7 @@ impl Shard {
             _ if sender.is_actors() => return self.take_record(shared, record),
             frame::kind::MESSAGE if flags & record::FLAG_CONFIRM != 0 => Wants::Confirm(record.word),
             frame::kind::MESSAGE => Wants::Nothing,
-            frame::kind::ASK => Wants::Answer(record.word),
+            frame::kind::ASK => Wants::Answer(Terms::until(record::NEVER)),
             _ => return self.take_record(shared, record),
         };
         let message = Incoming { target: record.target, sender, incarnation: 0, corr, payload, wants };
@@ -164,6 +181,11 @@ impl Shard {
         if message.payload.len() > limits.max_payload as usize {
             return self.refuse(shared, message, LossReason::TooLarge);
         }
+        if let Wants::Answer(terms) = &message.wants
+            && let Some(reason) = objection(terms, message, self.now)
+        {
+            return self.refuse(shared, message, reason);
+        }
         let bytes = frame::HEADER_BYTES + frame::padded(message.payload.len());
         #[cfg(troupe_planted)]
         let limits = &crate::planted::widen(*limits);
@@ -200,19 +222,21 @@ impl Shard {
     /// The frame that lies in the mailbox for a message; an ask is entered into the table.
     #[inline]
     pub(super) fn enter<'a>(&mut self, message: &Incoming<'a>, local: u32) -> Result<Frame<'a>, LossReason> {
-        let Wants::Answer(timeout) = message.wants else {
+        let Wants::Answer(terms) = message.wants else {
             return Ok(mailbox::message(message.sender, message.payload));
         };
-        let deadline = self.deadline(timeout);
-        let number = self.asks.insert(local, message.sender, message.incarnation, message.corr, deadline);
+        let number = self.asks.insert(local, message.sender, message.incarnation, message.corr, terms.deadline);
         let corr = number.ok_or(LossReason::MailboxFull)?;
+        if terms.inherited || terms.chain != Chain::Nobody {
+            self.asks.set_chain(corr, terms.chain, terms.inherited);
+        }
         Ok(Frame { kind: frame::kind::ASK, flags: 0, corr, address: message.sender, payload: message.payload })
     }
 
     /// The time that is `timeout` milliseconds from now; never early.
     #[inline]
     pub(super) fn deadline(&self, timeout: u32) -> u64 {
-        if timeout == record::FOREVER { u64::MAX } else { self.now + u64::from(timeout) + 1 }
+        if timeout == record::FOREVER { record::NEVER } else { self.now + u64::from(timeout) + 1 }
     }
 
     #[cold]
@@ -249,6 +273,10 @@ impl Shard {
         self.bury(shared, place, Loss { sender, target, path, reason, bytes, payload, first_drop: false });
         let error = error_of(reason);
         match (message.wants, message.sender.port()) {
+            (Wants::Answer(terms), _) if reason == LossReason::Cycle => self.explain_cycle(message, terms.chain),
+            (Wants::Answer(terms), _) if terms.inherited && reason == LossReason::Expired => {
+                self.fail_ask(message.sender, message.incarnation, message.corr, message.target, error, INHERITED);
+            }
             (Wants::Confirm(_) | Wants::Answer(_), Some(port)) => {
                 if let Some(buffer) = self.completions_of(port) {
                     write_completion(buffer, message.corr, error as u32, &[]);
@@ -311,6 +339,19 @@ impl Shard {
             write_completion(buffer, waiter.slot, status, payload);
         }
     }
+}
+
+/// Why an ask is refused whatever room there is: it would wait for itself, or nobody waits for it any more.
+#[inline]
+fn objection(terms: &Terms<'_>, message: &Incoming<'_>, now: u64) -> Option<LossReason> {
+    let closes = match terms.chain {
+        Chain::List(list) => list.len() > MAX_CHAIN || list.contains(&message.target),
+        Chain::Nobody | Chain::Asker => false,
+    };
+    if closes || message.target == message.sender {
+        return Some(LossReason::Cycle);
+    }
+    (terms.deadline <= now).then_some(LossReason::Expired)
 }
 
 /// The failure of an ask or a send that this loss means.

@@ -3,7 +3,8 @@
 
 use super::Shard;
 use super::ahead::GROUP;
-use super::deliver::{Incoming, Wants};
+use super::deliver::{Incoming, Terms, Wants};
+use crate::chain::{Chain, Context};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
 use crate::id::Address;
@@ -101,9 +102,11 @@ impl Shard {
             let Some(frame) = frames.next() else { break };
             match frame.kind {
                 effect::TELL => self.tell(shared, sender, incarnation, &frame),
-                effect::REPLY => answered += u32::from(self.reply(local, frame.corr, frame.payload, false)),
-                effect::FAIL => answered += u32::from(self.reply(local, frame.corr, frame.payload, true)),
-                effect::ASK => self.ask(shared, sender, incarnation, &frame),
+                effect::REPLY | effect::FAIL => {
+                    let failed = frame.kind == effect::FAIL;
+                    answered += u32::from(self.reply(local, frame.corr, frame.payload, failed));
+                }
+                effect::ASK => self.ask(shared, local, incarnation, &frame),
                 effect::LOG => self.log(shared, local, &frame),
                 effect::MONITOR..=effect::UNLINK => self.bond_effect(shared, local, &frame),
                 // Stop and await are in the plan; kinds of later versions are skipped.
@@ -137,25 +140,51 @@ impl Shard {
         }
     }
 
-    fn ask(&mut self, shared: &Shared, sender: Address, incarnation: u32, frame: &Frame<'_>) {
-        let target = frame.address;
+    fn ask(&mut self, shared: &Shared, local: u32, incarnation: u32, frame: &Frame<'_>) {
         let timeout = match frame::word(frame.payload, 0).unwrap_or(0) {
             0 => DEFAULT_ASK_MS,
             timeout => timeout,
         };
+        let deadline = self.deadline(timeout);
+        if frame.flags & frame::FLAG_FOR == 0 && !self.hand.waits() {
+            let terms = Terms { deadline, inherited: false, chain: Chain::Nobody };
+            return self.send_ask(shared, self.address_of(local), incarnation, frame, terms);
+        }
+        self.ask_for(shared, local, incarnation, frame, deadline);
+    }
+
+    /// Hands an ask on, here or to the shard of its target.
+    pub(super) fn send_ask(
+        &mut self,
+        shared: &Shared,
+        sender: Address,
+        incarnation: u32,
+        frame: &Frame<'_>,
+        terms: Terms<'_>,
+    ) {
+        let target = frame.address;
+        let request = frame.payload.get(8..).unwrap_or_default();
         let owner = self.owner(target.index);
         if owner == self.index || target.port().is_some() {
-            let payload = frame.payload.get(8..).unwrap_or_default();
-            let wants = Wants::Answer(timeout);
-            return self.deliver(shared, &Incoming { target, sender, incarnation, corr: frame.corr, payload, wants });
+            let (corr, wants) = (frame.corr, Wants::Answer(terms));
+            return self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload: request, wants });
         }
-        if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-            let mut payload = timeout.to_le_bytes().to_vec();
-            payload.extend_from_slice(frame.payload.get(4..).unwrap_or_default());
-            let frame =
-                Frame { kind: record::kind::ACTOR_ASK, flags: 0, corr: frame.corr, address: sender, payload: &payload };
-            Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
+        let Some(outbox) = self.outboxes.get_mut(owner as usize) else { return };
+        let (kind, mut flags, mut payload) = match terms.chain {
+            Chain::Nobody => (record::kind::ACTOR_ASK, 0, terms.deadline.to_le_bytes().to_vec()),
+            Chain::Asker => (record::kind::ACTOR_ASK, record::FLAG_AWAITED, terms.deadline.to_le_bytes().to_vec()),
+            Chain::List(list) => {
+                let mut context = Vec::new();
+                Context { deadline: terms.deadline, chain: list.to_vec() }.write_to(&mut context);
+                (record::kind::CHAINED_ASK, 0, context)
+            }
+        };
+        if terms.inherited {
+            flags |= record::FLAG_INHERITED;
         }
+        payload.extend_from_slice(request);
+        let frame = Frame { kind, flags, corr: frame.corr, address: sender, payload: &payload };
+        Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
     }
 
     fn log(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {

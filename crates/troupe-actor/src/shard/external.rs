@@ -124,6 +124,11 @@ impl Shard {
                 self.tell_environment(local, (work::HEALTH, number), 0, &[]);
                 self.watch_probe(local);
             }
+            _ if job.asks > 0 => {
+                let frames = self.with_contexts(local, job.input.frames());
+                self.tell_environment(local, (work::TURN, number), job.input.count, &frames);
+                self.pool.give(frames);
+            }
             _ => self.tell_environment(local, (work::TURN, number), job.input.count, job.input.frames()),
         }
         if let Some(cell) = self.cells.get_mut(local as usize) {

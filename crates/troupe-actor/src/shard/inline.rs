@@ -1,7 +1,8 @@
 //! Turns that a port's own thread runs: the same way as any turn, but for one ask of an idle actor.
 
-use super::deliver::{Incoming, Wants};
+use super::deliver::{Incoming, Terms, Wants};
 use super::{Job, Outcome, Shard};
+use crate::chain::Context;
 use crate::id::Address;
 use crate::record::{self, Record};
 use crate::shared::Shared;
@@ -25,14 +26,21 @@ impl Shard {
     /// Delivers one ask and takes the turn that it makes into `job`. False when the ask was refused.
     pub fn begin_inline(&mut self, shared: &Shared, record: &Record<'_>, turn: (u32, u64), job: &mut Job) -> bool {
         let frame = record.frame;
-        // The deadline is set only if the turn leaves the ask open: most never need one.
+        let chained = (frame.kind == record::kind::CHAINED_ASK).then(|| Context::read(frame.payload)).flatten();
+        let (terms, timeout, payload) = match &chained {
+            Some((context, start)) => {
+                (self.chained(record, context), record::FOREVER, frame.payload.get(*start..).unwrap_or_default())
+            }
+            // The deadline is set only if the turn leaves the ask open: most never need one.
+            None => (Terms::until(record::NEVER), record.word, frame.payload),
+        };
         let message = Incoming {
             target: record.target,
             sender: frame.address,
             incarnation: 0,
             corr: frame.corr,
-            payload: frame.payload,
-            wants: Wants::Answer(record::FOREVER),
+            payload,
+            wants: Wants::Answer(terms),
         };
         self.deliver(shared, &message);
         let local = self.local(record.target.index);
@@ -43,7 +51,7 @@ impl Shard {
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.scheduled = false;
         }
-        job.timeout = record.word;
+        job.timeout = timeout;
         self.take_turn(shared, local, turn, job)
     }
 

@@ -255,6 +255,8 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         rare.awaiting.clear();
+        rare.in_hand = None;
+        rare.lapsed.clear();
         rare.answers.clear();
         rare.answer_count = 0;
         let stale = std::mem::take(&mut rare.queued_answers);

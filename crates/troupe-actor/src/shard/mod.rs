@@ -10,6 +10,7 @@
 mod ahead;
 mod answers;
 mod bonds;
+mod chains;
 mod control;
 mod deliver;
 mod effects;
@@ -52,6 +53,9 @@ use crate::tree::spec::SupervisorId;
 
 /// How many ended actors a shard remembers, so that a message to one is refused as `stopped`.
 const REMEMBERED_ENDS: usize = 4096;
+
+/// A list of asks that were due is kept for the next ones up to this size.
+const KEEP_DUE: usize = 4096;
 
 /// What shards tell each other besides messages. The tree is on the first shard.
 #[derive(Debug)]
@@ -171,6 +175,10 @@ pub struct Shard {
     /// Supervisors and pools; only the first shard's is used.
     tree: Tree,
     talk: talk::Talk,
+    /// What the asks of the turn that is being committed are made for.
+    hand: chains::Hand,
+    /// Asks that ports gave up, since records were last taken over.
+    aborts: Vec<(Address, u32)>,
 }
 
 impl Shard {
@@ -205,6 +213,8 @@ impl Shard {
             sweeps: HashMap::new(),
             tree: Tree::new(shards),
             talk: talk::Talk::default(),
+            hand: chains::Hand::default(),
+            aborts: Vec::new(),
         }
     }
 
@@ -238,6 +248,12 @@ impl Shard {
     #[must_use]
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Asks of this shard's actors that are not settled, or whose frames are still queued.
+    #[must_use]
+    pub fn open_asks(&self) -> usize {
+        self.asks.len()
     }
 
     /// Answers that came after their ask was settled.
@@ -368,7 +384,9 @@ impl Shard {
         for number in due.drain(..) {
             self.settle_early(shared, number, crate::ask::AskError::Timeout);
         }
-        self.due = due;
+        if due.capacity() <= KEEP_DUE {
+            self.due = due;
+        }
         self.end_overdue(shared);
         while let Some(Reverse((at, kind))) = self.timers.peek().copied() {
             if at > self.now {

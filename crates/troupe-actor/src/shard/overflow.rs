@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 
-use super::deliver::{Incoming, Lost, Wants};
+use super::deliver::{Incoming, Lost, Terms, Wants};
 use super::{Shard, Signal, TimerKind};
 use crate::ask::AskState;
 use crate::cell::Waiting;
@@ -35,7 +35,7 @@ impl Shard {
                 }
                 self.accept(shared, message, local);
             }
-            Overflow::Wait => match longest_wait(message, limits.wait_ms) {
+            Overflow::Wait => match longest_wait(message, limits.wait_ms, self.now) {
                 0 => self.refuse(shared, message, LossReason::MailboxFull),
                 wait_ms => self.wait_for_room(shared, message, local, wait_ms),
             },
@@ -211,7 +211,7 @@ impl Shard {
             if let Some(ask) = self.asks.remove(frame.corr)
                 && !matches!(ask.state, AskState::Settled(_))
             {
-                (corr, wants) = (ask.corr, Wants::Answer(record::FOREVER));
+                (corr, wants) = (ask.corr, Wants::Answer(Terms::until(ask.deadline)));
             }
         } else if is_port {
             wants = Wants::Confirm(0);
@@ -231,7 +231,7 @@ impl Shard {
 }
 
 /// How long a message may wait for room, in milliseconds: 0 for not at all, `u64::MAX` for ever.
-fn longest_wait(message: &Incoming<'_>, wait_ms: u64) -> u64 {
+fn longest_wait(message: &Incoming<'_>, wait_ms: u64, now: u64) -> u64 {
     let outside = message.sender.is_none() || message.sender.port().is_some();
     match message.wants {
         // A sender that waited for itself would wait in vain.
@@ -241,7 +241,7 @@ fn longest_wait(message: &Incoming<'_>, wait_ms: u64) -> u64 {
         Wants::Nothing | Wants::Report => wait_ms,
         Wants::Confirm(record::FOREVER) => u64::MAX,
         Wants::Confirm(own) => u64::from(own),
-        Wants::Answer(record::FOREVER) => wait_ms,
-        Wants::Answer(own) => wait_ms.min(u64::from(own)),
+        // A deadline is a millisecond late, so that it is never early.
+        Wants::Answer(terms) => wait_ms.min(terms.deadline.saturating_sub(now + 1)),
     }
 }

@@ -251,16 +251,19 @@ impl Shard {
                 self.retire(local, Some(behavior));
                 self.fail_turn(shared, std::mem::take(job), &crash);
             }
-            Ok(plan) => self.apply_turn(shared, job, behavior, &plan),
+            Ok(plan) => self.apply_turn(shared, job, behavior, plan),
         }
     }
 
-    fn apply_turn(&mut self, shared: &Shared, job: &mut Job, behavior: Box<dyn Behavior>, plan: &Plan) {
+    fn apply_turn(&mut self, shared: &Shared, job: &mut Job, behavior: Box<dyn Behavior>, mut plan: Plan) {
         let local = job.local;
         let queued = self.run_queue.len();
+        let consumed_end = job.input.offset_after(plan.consumed);
+        if let Some(tags) = plan.awaits.take() {
+            self.take_in_hand(job, consumed_end, tags);
+        }
         let answered = self.apply_effects(shared, local, behavior.output());
         self.converse(shared, local, &job.input, queued);
-        let consumed_end = job.input.offset_after(plan.consumed);
         let mut handled = job.messages;
         let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };
         if plan.consumed < job.input.count {
@@ -291,9 +294,7 @@ impl Shard {
             }
             self.limit_own_stop(local);
         }
-        if let Some(tags) = &plan.awaits {
-            self.set_awaiting(local, tags);
-        }
+        self.let_go(local);
         self.after_turn(shared, local, handled + notices);
     }
 
@@ -331,20 +332,20 @@ impl Shard {
     /// Notes asks that were consumed without an answer, so that a crash or an end settles them.
     pub(super) fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
         let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
-        let mut open: Vec<u32> = Vec::new();
-        let before = self
-            .cells
-            .get(local as usize)
-            .and_then(|cell| cell.rare.as_deref())
-            .map_or(&[][..], |rare| &rare.open_asks);
+        let (table, Some(cell)) = (&mut self.asks, self.cells.get_mut(local as usize)) else { return };
+        let rare = cell.rare_mut();
+        let mut is_open = |number: &u32| table.get_mut(*number).is_some_and(|ask| ask.target == local);
+        let before = rare.open_asks.len();
         let fresh = Frames::new(consumed).filter(|frame| frame.kind == frame::kind::ASK).map(|frame| frame.corr);
-        for number in before.iter().copied().chain(fresh) {
-            if self.asks.get_mut(number).is_some_and(|ask| ask.target == local) {
-                open.push(number);
+        rare.open_asks.extend(fresh.filter(&mut is_open));
+        // Not at every turn: an actor may keep a million asks open.
+        rare.open_asks_age += 1 + rare.open_asks.len() - before;
+        if rare.open_asks_age >= rare.open_asks.len() {
+            rare.open_asks_age = 0;
+            rare.open_asks.retain(is_open);
+            if rare.open_asks.is_empty() {
+                rare.open_asks = Vec::new();
             }
-        }
-        if let Some(cell) = self.cells.get_mut(local as usize) {
-            cell.rare_mut().open_asks = open;
         }
     }
 

@@ -65,6 +65,8 @@ impl ActorSystem {
         let due = shard.next_due();
         handle.drain_inbox(&mut shard, &self.shared, &mut Outbox::default());
         shard.drain(&self.shared, records, &mut Vec::new());
+        // A request whose deadline has passed is not handed out (`ASK-3`).
+        shard.run_timers(&self.shared);
         shard.serve_external(&self.shared);
         shard.flush(&self.shared);
         let wanted = shard.has_work() || shard.next_due() != due;

@@ -47,6 +47,14 @@ impl Out {
         self.push(effect::ASK, 0, tag, to, &payload);
     }
 
+    /// As [`Out::ask`], with the ask on whose behalf it is made; 0 for none.
+    pub fn ask_for(&mut self, to: Address, tag: u32, (timeout_ms, number): (u32, u32), request: &[u8]) {
+        let mut payload = timeout_ms.to_le_bytes().to_vec();
+        payload.extend_from_slice(&number.to_le_bytes());
+        payload.extend_from_slice(request);
+        self.push(effect::ASK, frame::FLAG_FOR, tag, to, &payload);
+    }
+
     pub fn reply(&mut self, corr: u32, payload: &[u8]) {
         self.push(effect::REPLY, 0, corr, Address::NONE, payload);
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use troupe_actor::behavior::NoFactory;
+use troupe_actor::chain::Context;
 use troupe_actor::frame::{self, Frame, Frames, kind};
 use troupe_actor::id::Address;
 use troupe_actor::port::work;
@@ -39,7 +40,13 @@ impl Work {
     }
 
     pub fn frames(&self) -> Vec<Frame<'_>> {
-        Frames::new(&self.body).collect()
+        Frames::new(&self.body).filter(|frame| frame.kind != kind::CONTEXT).collect()
+    }
+
+    /// What the asks that are made on behalf of its asks bring along, in their order.
+    pub fn contexts(&self) -> Vec<Context> {
+        let contexts = Frames::new(&self.body).filter(|frame| frame.kind == kind::CONTEXT);
+        contexts.map(|frame| Context::read(frame.payload).unwrap().0).collect()
     }
 
     /// The payloads, for people.

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use parking_lot::Mutex;
 use troupe_actor::ask::AskError;
 use troupe_actor::cell::Waiter;
+use troupe_actor::chain::Context;
 use troupe_actor::clock::Clock;
 use troupe_actor::frame::{Frame, kind};
 use troupe_actor::id::Address;
@@ -173,6 +174,22 @@ impl World {
         let record = self.record(to, (kind::ASK, 0), timeout_ms, slot, payload.as_ref());
         self.system.inject(&record);
         slot
+    }
+
+    /// Gives asks of the port up, all in one batch.
+    pub fn abort_all(&self, to: Address, slots: &[u32]) {
+        let kind = troupe_actor::record::kind::ABORT;
+        let records: Vec<u8> = slots.iter().flat_map(|slot| self.record(to, (kind, 0), 0, *slot, &[])).collect();
+        assert_eq!(self.system.inject(&records), records.len());
+    }
+
+    /// The record of an ask that an environment makes on behalf of a request of an actor it runs.
+    pub fn ask_within(&self, to: Address, payload: &str, timeout_ms: u32, context: &Context) -> (u32, Vec<u8>) {
+        let slot = self.expect();
+        let mut bytes = Vec::new();
+        context.write_to(&mut bytes);
+        bytes.extend_from_slice(payload.as_bytes());
+        (slot, self.record(to, (troupe_actor::record::kind::CHAINED_ASK, 0), timeout_ms, slot, &bytes))
     }
 
     /// Asks on this thread.

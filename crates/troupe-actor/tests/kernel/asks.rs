@@ -1,7 +1,7 @@
 //! Asks: each settles exactly once, with what became of it.
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex};
 
 use troupe_actor::ask::AskError;
 use troupe_actor::frame::kind;
@@ -94,13 +94,13 @@ fn an_aborted_request_is_skipped_when_reached() {
     let (world, log) = (World::new(), Log::default());
     let actor = spawn(&world, &log);
     let slot = world.ask(actor, "queued", 5_000);
-    world.system.abort_ask(world.me, slot);
+    world.system.abort_ask(actor, world.me, slot);
     assert_eq!(world.wait(slot), Settled::error(AskError::Aborted));
     world.run();
     assert!(log.take().is_empty());
     let counters = world.status(actor).counters;
     assert_eq!((counters.aborted, counters.handled), (1, 0));
-    world.system.abort_ask(world.me, slot);
+    world.system.abort_ask(actor, world.me, slot);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn an_abort_of_a_request_in_hand_releases_the_caller_at_once() {
     let actor = spawn(&world, &log);
     let slot = world.ask(actor, "keep", 5_000);
     world.run();
-    world.system.abort_ask(world.me, slot);
+    world.system.abort_ask(actor, world.me, slot);
     assert_eq!(world.settled(slot), Some(Settled::error(AskError::Aborted)));
     assert_eq!(world.status(actor).counters.aborted, 0);
 }
@@ -276,29 +276,31 @@ fn replies_come_in_the_order_of_the_answers() {
 }
 
 #[test]
-fn what_an_actor_asked_itself_does_not_reach_its_next_life() {
-    // ASK-4
+fn what_an_actor_asked_does_not_reach_its_next_life() {
+    // ASK-4: the other answers when the life that asked has crashed.
     let (world, log) = (World::new(), Log::default());
-    let own = Arc::new(Mutex::new(Address::NONE));
-    let (noted, me) = (log.clone(), Arc::clone(&own));
+    let other = world.spawn(spawn_spec(keeper()));
+    let noted = log.clone();
     let actor = world.spawn(spawn_spec(Actor::new(move || {
-        let (log, me) = (noted.clone(), Arc::clone(&me));
+        let log = noted.clone();
         each(move |frame, out| {
             log.add(format!("{} {}", frame.kind, String::from_utf8_lossy(frame.payload)));
             match frame.payload {
-                b"begin" => out.ask(*me.lock().unwrap(), 1, 1_000, b"kept open"),
+                b"begin" => out.ask(other, 1, 1_000, b"kept open"),
                 b"boom" => return Err(trap("boom")),
                 _ => {}
             }
             Ok(())
         })
     })));
-    *own.lock().unwrap() = actor;
     world.tell(actor, "begin");
     world.run();
     world.tell(actor, "boom");
     world.run();
-    assert_eq!(log.take(), ["1 begin", "2 kept open", "1 boom"]);
+    world.tell(other, "late");
+    world.run();
+    assert_eq!(log.take(), ["1 begin", "1 boom"]);
+    assert_eq!(world.system.audit().late_replies, 1);
 }
 
 #[test]

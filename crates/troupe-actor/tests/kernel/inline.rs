@@ -252,7 +252,7 @@ fn an_abort_reaches_an_inline_ask_that_stayed_open() {
     let (world, log) = (World::new(), Log::default());
     let actor = spawn(&world, &log, InlineMode::Done);
     let (_, slot) = world.ask_inline(actor, "keep", 1_000);
-    world.system.abort_ask(world.me, slot);
+    world.system.abort_ask(actor, world.me, slot);
     assert_eq!(world.settled(slot), Some(Settled::error(AskError::Aborted)));
     world.advance(2_000);
 }

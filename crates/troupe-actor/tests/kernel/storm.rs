@@ -60,15 +60,15 @@ fn storm(seed: u64, shards: u32, steps: u32) -> Vec<String> {
                 world.send(target, &payload, random.below(200));
             }),
             55..75 => (0..=random.below(10)).for_each(|_| {
-                asked.push(world.ask(target, &payload, 1 + random.below(400)));
+                asked.push((target, world.ask(target, &payload, 1 + random.below(400))));
             }),
             75..80 => {
                 let text = "\u{1}\0\0\0inline";
                 world.ask_inline(target, text, 1 + random.below(400));
             }
             80..83 => {
-                if let Some(slot) = asked.pop() {
-                    world.system.abort_ask(world.me, slot);
+                if let Some((target, slot)) = asked.pop() {
+                    world.system.abort_ask(target, world.me, slot);
                 }
             }
             83..95 => {

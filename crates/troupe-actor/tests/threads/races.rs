@@ -46,13 +46,13 @@ fn storm(world: &World, crowd: &Crowd, seed: u64) {
             15..22 => (0..=random.below(20)).for_each(|_| {
                 world.send(target, payload, random.below(50));
             }),
-            22..30 => asked.push(world.ask(target, payload, 1 + random.below(100))),
+            22..30 => asked.push((target, world.ask(target, payload, 1 + random.below(100)))),
             30..35 => {
                 world.ask_inline(target, "\u{2}\0\0\0x", 1 + random.below(100));
             }
             _ => {
-                if let Some(slot) = asked.pop() {
-                    world.system.abort_ask(world.me, slot);
+                if let Some((target, slot)) = asked.pop() {
+                    world.system.abort_ask(target, world.me, slot);
                 }
             }
         }

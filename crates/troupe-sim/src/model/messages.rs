@@ -94,6 +94,7 @@ impl Model {
             state,
             arrived: false,
             met: false,
+            late: false,
             settled: None,
             told: false,
         });
@@ -129,7 +130,8 @@ impl Model {
         self.due.iter_mut().for_each(|due| due.retain(|(_, other)| *other != id));
     }
 
-    /// A message reached its target's shard: its deadline runs from now on.
+    /// A message reached its target's shard. The deadline of a port's ask runs from now on, that of an
+    /// actor's runs since it was made (`ASK-1`).
     pub fn arrive(&mut self, id: usize) {
         let shard = self.shard_of(self.messages[id].address);
         let now = self.now;
@@ -147,7 +149,12 @@ impl Model {
         }
         match message.kind {
             Kind::Ask(_, timeout) if timeout != FOREVER => {
-                let due = now + u64::from(timeout) + 1;
+                let from = if matches!(message.from, Party::Actor(_)) { message.at } else { now };
+                let due = from + u64::from(timeout) + 1;
+                if due <= now {
+                    self.messages[id].late = true;
+                    return;
+                }
                 self.due[shard].insert((due, id));
                 self.mark(due);
             }
@@ -170,8 +177,11 @@ impl Model {
         let Some(from) = from else {
             return self.fail("DL-1", format!("a dead letter has an unknown sender: {letter:?}"));
         };
-        // Its asker heard when the time was over; here it is only counted, see `check_audit`.
+        // Unless it was refused, its asker heard when the time was over; here it is only counted, see `check_audit`.
         if letter.reason == LossReason::Expired {
+            if let Some(id) = self.message_of(from, letter).filter(|id| self.messages[*id].late) {
+                self.lose(id, LossReason::Expired);
+            }
             return;
         }
         let Some(id) = self.message_of(from, letter) else {
@@ -233,7 +243,8 @@ impl Model {
         let ended = actor.phase == Phase::Ended;
         let going = ended || actor.ending.is_some() || actor.killed || actor.expect.is_some();
         let holds = match reason {
-            LossReason::NoSuchActor | LossReason::Expired => false,
+            LossReason::NoSuchActor => false,
+            LossReason::Expired => message.late,
             // Nothing here stashes, publishes, or asks in circles.
             LossReason::StashFull | LossReason::NoSubscriber | LossReason::Cycle => false,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),

@@ -239,6 +239,7 @@ impl Model {
         for id in &deed.emitted {
             let id = *id;
             self.messages[id].state = State::Sent;
+            self.messages[id].at = self.now;
             if self.shard_of(self.messages[id].address) == own {
                 self.arrive(id);
             }

@@ -80,7 +80,7 @@ pub struct Message {
     pub len: usize,
     /// Its place among the messages of this sender to this target.
     pub sequence: u64,
-    /// When it was sent.
+    /// When it was sent: an actor's when its turn had succeeded.
     pub at: u64,
     /// Where it is.
     pub state: State,
@@ -88,6 +88,8 @@ pub struct Message {
     pub arrived: bool,
     /// It found its target alive there.
     pub met: bool,
+    /// An ask that reached it when its deadline had passed: it is refused.
+    pub late: bool,
     /// What became of it, if it is an ask; for a send, `Value` when it was accepted.
     pub settled: Option<Settled>,
     /// The sender has heard of it.

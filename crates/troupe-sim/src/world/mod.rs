@@ -71,10 +71,10 @@ pub struct World {
     /// When the timers of each shard last ran.
     ran: Vec<u64>,
     next_slot: u32,
-    /// Asks of ports that may still be open, newest last.
-    asked: Vec<(u32, u32)>,
     /// Watches of ports that may still be open: whom, port and slot.
     monitored: Vec<(usize, u32, u32)>,
+    /// Asks of ports that may still be open, newest last: whom, which port, which slot.
+    asked: Vec<(Address, u32, u32)>,
     /// Supervisors that came up once.
     trees: Vec<trees::Known>,
     /// Pools that may be made, by path: their traits, budget and size.

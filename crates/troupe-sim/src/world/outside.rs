@@ -170,7 +170,7 @@ impl World {
             model.wait(port, slot, Waits::Message(id));
         }
         if frame_kind == kind::ASK {
-            self.asked.push((port, slot));
+            self.asked.push((to, port, slot));
         }
         let frame = Frame { kind: frame_kind, flags, corr: slot, address: me, payload: &payload };
         Record { target: to, word, frame }.write_to(bytes);
@@ -211,10 +211,10 @@ impl World {
     }
 
     fn abort(&mut self) {
-        let Some((port, slot)) = self.asked.pop() else { return };
+        let Some((target, port, slot)) = self.asked.pop() else { return };
         self.deliver_all();
         self.model.lock().abort(port, slot);
-        self.system.abort_ask(self.ports[port as usize], slot);
+        self.system.abort_ask(target, self.ports[port as usize], slot);
         self.check(None);
     }
 

@@ -1,5 +1,5 @@
 /** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
-import { Actor, Address, ask, awaitTag, crash, log, Message, peer, serve, stopSelf, tell, tellReported } from "../sdk";
+import { Actor, Address, ask, askFor, awaitTag, crash, log, Message, peer, serve, stopSelf, tell, tellReported } from "../sdk";
 
 export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
@@ -21,7 +21,8 @@ class EveryEffect extends Actor {
     else if (wish == "ask") {
       write(ask(this.other, 3, 250, 4), "ping");
       awaitTag(3);
-    } else if (wish == "refusals") message.replyText(this.refusals);
+    } else if (wish == "ask for") write(askFor(this.other, 3, 250, message.corr, 4), "ping");
+    else if (wish == "refusals") message.replyText(this.refusals);
     else if (wish == "log") log(3, "hi");
     else if (wish == "stop") stopSelf();
     else if (wish == "fail") message.fail("no");

@@ -1,8 +1,8 @@
 /**
  * Passes an ask on to the peer "next" and the answer back, whatever it is; several may be on their
- * way. A message is passed on as a message; "stop" stops the actor after that.
+ * way, each with what is left of its asker's deadline. A message is passed on as a message; "stop" stops the actor after that.
  */
-import { Actor, Address, ask, log, Message, peer, serve, stopSelf, tell } from "../sdk";
+import { Actor, Address, askFor, log, Message, peer, serve, stopSelf, tell } from "../sdk";
 
 export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
@@ -30,7 +30,7 @@ class ForwardAsk extends Actor {
     }
     this.last++;
     this.open.set(this.last, message.corr);
-    memory.copy(ask(this.next, this.last, 0, message.length), message.data, message.length);
+    memory.copy(askFor(this.next, this.last, 0, message.corr, message.length), message.data, message.length);
   }
 
   answered(message: Message): void {

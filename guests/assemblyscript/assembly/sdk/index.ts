@@ -7,5 +7,5 @@ export { Actor } from "./actor";
 export { Address } from "./address";
 export { incarnation, path, peer, seed, self, state, user } from "./config";
 export { Message } from "./message";
-export { ask, awaitTag, crash, log, tell, tellReported } from "./outbox";
+export { ask, askFor, awaitTag, crash, log, tell, tellReported } from "./outbox";
 export { stop as stopSelf } from "./outbox";

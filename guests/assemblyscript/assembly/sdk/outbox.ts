@@ -12,6 +12,7 @@ const AWAIT: u32 = 14;
 const VERSION: u32 = 1;
 const HEADER: u32 = 24;
 const REPORT: u32 = 1 << 16;
+const FOR: u32 = 2 << 16;
 
 let area: usize = 0;
 let capacity: u32 = 0;
@@ -72,11 +73,23 @@ export function tellReported(to: Address, tag: u32, length: u32): usize {
   return open(TELL | REPORT, tag, to.index, to.low, to.high, length);
 }
 
-/** Asks; the answer comes back with the tag. A timeout of zero milliseconds is the host's default. */
+/**
+ * Asks; the answer comes back with the tag. A timeout of zero milliseconds is the host's default. With `awaitTag` it is
+ * made on behalf of the message in hand; what is not awaited is on behalf of none.
+ */
 export function ask(to: Address, tag: u32, timeoutMs: u32, length: u32): usize {
-  const payload = open(ASK, tag, to.index, to.low, to.high, length + 8);
+  return openAsk(ASK, to, tag, timeoutMs, 0, length);
+}
+
+/** Asks on behalf of an ask of this actor, by its correlation: what is left of that one's deadline is not exceeded. */
+export function askFor(to: Address, tag: u32, timeoutMs: u32, request: u32, length: u32): usize {
+  return openAsk(ASK | FOR, to, tag, timeoutMs, request, length);
+}
+
+function openAsk(kind: u32, to: Address, tag: u32, timeoutMs: u32, request: u32, length: u32): usize {
+  const payload = open(kind, tag, to.index, to.low, to.high, length + 8);
   store<u32>(payload, timeoutMs);
-  store<u32>(payload, 0, 4);
+  store<u32>(payload, request, 4);
   return payload + 8;
 }
 
