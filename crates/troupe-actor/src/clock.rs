@@ -1,8 +1,9 @@
 //! Time, injected: the machine's, or a test's.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// Milliseconds since the system began.
 #[derive(Clone, Debug)]

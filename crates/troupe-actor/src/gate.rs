@@ -1,12 +1,11 @@
 //! The way into a shard: an inbox that is swapped whole, and the bell of the shard's driver.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::Thread;
 use std::time::Duration;
 
-use parking_lot::Mutex;
-
 use crate::shard::Outbox;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::sync::thread::{self, Thread};
 
 /// Nobody sleeps at this gate.
 const AWAKE: u64 = 0;
@@ -82,7 +81,7 @@ impl Gate {
 
     /// Makes the calling thread the one that is woken.
     pub fn install_worker(&self) {
-        *self.worker.lock() = Some(std::thread::current());
+        *self.worker.lock() = Some(thread::current());
     }
 
     /// Sleeps as driver `driver` (never zero) until rung, or for `limit`. `stay_awake` is asked
@@ -93,8 +92,8 @@ impl Gate {
         }
         if !self.is_filled() && !stay_awake() {
             match limit {
-                Some(limit) => std::thread::park_timeout(limit),
-                None => std::thread::park(),
+                Some(limit) => thread::park_timeout(limit),
+                None => thread::park(),
             }
         }
         let _ = self.sleeper.compare_exchange(driver, AWAKE, Ordering::SeqCst, Ordering::SeqCst);

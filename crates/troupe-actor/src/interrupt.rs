@@ -5,7 +5,8 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::sync::atomic::{AtomicU64, Ordering};
 
 /// What one thread runs now; read by the watchdog, written by that thread, killed by anybody.
 #[derive(Debug, Default)]
@@ -70,7 +71,7 @@ impl TurnSlot {
     }
 }
 
-thread_local! {
+crate::sync::thread_local! {
     static SLOT: RefCell<Option<Arc<TurnSlot>>> = const { RefCell::new(None) };
 }
 

@@ -37,6 +37,7 @@ pub mod shared;
 pub mod spec;
 pub mod status;
 pub mod supervision;
+pub mod sync;
 pub mod system;
 pub mod ticker;
 pub mod topics;

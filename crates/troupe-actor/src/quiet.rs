@@ -2,13 +2,12 @@
 //! it, and hold the actors still while they prepare something.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-use parking_lot::Mutex;
 
 use crate::cell::Waiter;
 use crate::port::write_completion;
 use crate::shared::Shared;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::worker::ShardHandle;
 
 /// Who waits for quiet, and whether everybody is held still.

@@ -2,9 +2,6 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-
-use parking_lot::{Mutex, RwLock};
 
 use crate::cell::Waiter;
 use crate::clock::Clock;
@@ -18,6 +15,8 @@ use crate::port::{Port, write_completion};
 use crate::quiet::Quiet;
 use crate::registry::Registry;
 use crate::shard::Outbox;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use crate::sync::{Mutex, RwLock};
 use crate::tree::spec::SupervisorId;
 
 /// Shared by all shards; everything in it locks for a moment only, and locks nothing else meanwhile.

@@ -8,7 +8,6 @@ mod supervise;
 mod vitals;
 
 use std::cell::RefCell;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Weak};
 
 use crate::cell::Waiter;
@@ -26,6 +25,7 @@ use crate::registry::check_name;
 use crate::shard::{ActorStatus, Census, EndRequest, Job, Outbox, Shard};
 use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
+use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::ticker::Ticker;
 use crate::worker::{ShardHandle, Workers};
 
@@ -122,7 +122,7 @@ pub struct ActorSystem {
     beats: Beats,
 }
 
-thread_local! {
+crate::sync::thread_local! {
     static OWN: RefCell<OwnThread> = RefCell::default();
 }
 

@@ -17,6 +17,7 @@ use crate::interrupt::{self, TurnSlot};
 use crate::quiet::tell_if_quiet;
 use crate::shard::{Job, Outbox, Shard};
 use crate::shared::Shared;
+use crate::sync;
 use crate::ticker::Ticker;
 
 /// Ticks after which a turn counts as slow.
@@ -38,7 +39,7 @@ const TURNS_PER_ROUND: u32 = 32;
 /// One shard with its lock and its way in.
 pub struct ShardHandle {
     /// The shard.
-    pub state: Mutex<Shard>,
+    pub state: sync::Mutex<Shard>,
     /// The way in.
     pub gate: Arc<Gate>,
     /// Number of the current driver.
@@ -95,7 +96,7 @@ impl ShardHandle {
     #[must_use]
     pub fn new(shard: Shard, gate: Arc<Gate>) -> Self {
         Self {
-            state: Mutex::new(shard),
+            state: sync::Mutex::new(shard),
             gate,
             driver: AtomicU64::new(1),
             rounds: AtomicU64::new(0),
