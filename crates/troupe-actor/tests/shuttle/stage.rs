@@ -102,7 +102,7 @@ fn ticker() -> Arc<Ticker> {
 impl Stage {
     pub fn new(shards: u32) -> Arc<Self> {
         let clock = Clock::Manual(Arc::new(AtomicU64::new(1_000)));
-        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 10, seed: 7, clock };
+        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 10, captured_bytes: 0, seed: 7, clock };
         let system = ActorSystem::manual(&config, ticker());
         let ear = Arc::new(Ear::default());
         let index = system.attach(Arc::clone(&ear) as Arc<dyn Port>);
