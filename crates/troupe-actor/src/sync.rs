@@ -20,8 +20,52 @@ mod checked {
     use shuttle::sync::{MutexGuard, RwLockReadGuard, RwLockWriteGuard};
 
     pub use shuttle::sync::atomic;
-    pub use shuttle::thread;
     pub(crate) use shuttle::thread_local;
+
+    /// Sleeping, of which shuttle's own may end without a reason: then nobody would notice a bell that was not rung.
+    pub mod thread {
+        use std::sync::{Arc, PoisonError};
+        use std::time::Duration;
+
+        use shuttle::sync::{Condvar, Mutex};
+
+        shuttle::thread_local! {
+            static OWN: Thread = Thread::default();
+        }
+
+        /// A thread that may sleep.
+        #[derive(Clone, Default)]
+        pub struct Thread(Arc<(Mutex<bool>, Condvar)>);
+
+        impl Thread {
+            /// Wakes it, or keeps it from falling asleep the next time.
+            pub fn unpark(&self) {
+                let (token, rung) = &*self.0;
+                *token.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                rung.notify_one();
+            }
+        }
+
+        /// The calling thread.
+        pub fn current() -> Thread {
+            OWN.with(Thread::clone)
+        }
+
+        /// Sleeps until it is woken.
+        pub fn park() {
+            let Thread(own) = current();
+            let (token, rung) = &*own;
+            let mut token = token.lock().unwrap_or_else(PoisonError::into_inner);
+            while !std::mem::replace(&mut *token, false) {
+                token = rung.wait(token).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+
+        /// As [`park`]: a model has no time.
+        pub fn park_timeout(_: Duration) {
+            park();
+        }
+    }
 
     /// A lock without poisoning.
     #[derive(Default)]
