@@ -4,6 +4,7 @@ import { mismatch } from './check.js';
 import type { ExitReason } from './errors.js';
 import type { HealthState, HealthStatus } from './health.js';
 import { type Monitor, PortMonitor } from './monitor.js';
+import { checkName } from './names.js';
 import type { NativeCounters, NativeStatus } from './native.js';
 import { ASK, SEND } from './port.js';
 import type { RefCore } from './ref-core.js';
@@ -221,6 +222,20 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
   /** Undoes {@link ActorRef.link}, whichever of the two it was called on. */
   unlink(other: ActorRef<never, unknown>): void {
     this.#core.link(this.#other(other), false);
+  }
+
+  /**
+   * Joins a group; `false` when it is in it already. A group is a set of actors under a name like an actor's: it is there while
+   * somebody is in it. An actor stays in it over its restarts, and leaves with its end at the latest. One that has
+   * stopped cannot join: that throws `ERR_ACTOR_STOPPED`.
+   */
+  join(group: string): boolean {
+    return this.#core.join(checkName(group, 'group'));
+  }
+
+  /** Leaves a group; `false` when it is not in it. */
+  leave(group: string): boolean {
+    return this.#core.leave(checkName(group, 'group'));
   }
 
   /** The path, as JSON. */

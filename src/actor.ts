@@ -47,6 +47,10 @@ export interface ActorContext<State = undefined, Message = never> {
    * would wait for itself. The actor is taken to wait for it; `target.ask` is a request that it does not wait for.
    */
   ask<Request, Answer>(target: ActorRef<Request, Answer>, message: Request, options?: RequestOptions): Promise<Answer>;
+  /** Joins a group, as {@link ActorRef.join} does. */
+  join(group: string): boolean;
+  /** Leaves a group. */
+  leave(group: string): boolean;
   /** Stops the actor after the message in hand. */
   stop(): void;
   /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */

@@ -12,11 +12,13 @@ import type { HealthState } from './health.js';
 import { type HookRunner, isPromise, within } from './lifecycle.js';
 import type { EventLog } from './logger.js';
 import {
+  FOREVER,
   LISTEN_ALL,
   LISTEN_FAILURE,
   LISTEN_MESSAGES,
   LISTEN_OBSERVED,
   LISTEN_WARNINGS,
+  LISTEN_WATER,
   type NativeAddress,
   type NativeEvent,
 } from './native.js';
@@ -65,6 +67,14 @@ export interface ActorHealthEvent extends ActorEvent {
   readonly to: HealthState;
   /** Why, in its own words. */
   readonly text: string;
+}
+
+/** A mailbox has filled up, or emptied again. */
+export interface ActorWaterEvent extends ActorEvent {
+  /** Messages in the mailbox. */
+  readonly queued: number;
+  /** Messages that it holds at most; `Infinity` when only its bytes are bounded. */
+  readonly capacity: number;
 }
 
 /** A message of an actor. */
@@ -125,6 +135,10 @@ export interface TroupeEvents {
   'actor:restarted': ActorEndEvent;
   /** An actor's health has changed. */
   'actor:health': ActorHealthEvent;
+  /** Its mailbox is filled to 80 % of one of its bounds. Only while somebody listens to it or to `actor:low-water`. */
+  'actor:high-water': ActorWaterEvent;
+  /** Its mailbox has emptied to half of its bounds after that. */
+  'actor:low-water': ActorWaterEvent;
   /** A message is given to its handler. Only while somebody listens. */
   'message:received': MessageEvent;
   /** A message was handled. Only while somebody listens. */
@@ -164,6 +178,8 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   'actor:restarting': true,
   'actor:restarted': true,
   'actor:health': true,
+  'actor:high-water': true,
+  'actor:low-water': true,
   'message:received': true,
   'message:processed': true,
   deadletter: true,
@@ -181,6 +197,8 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
 
 /** Events that there are only while somebody listens to them. */
 const MESSAGE_EVENTS = ['message:received', 'message:processed'] as const;
+/** The same, of mailboxes. */
+const WATER_EVENTS = ['actor:high-water', 'actor:low-water'] as const;
 
 /** An actor with hooks. */
 interface Observed {
@@ -194,6 +212,8 @@ type Listener = (event: unknown) => unknown;
 export interface EventHubOptions {
   readonly log: EventLog | undefined;
   readonly letters: DeadLetterOffice;
+  /** Takes a change of a group. */
+  readonly onGroup: (event: NativeEvent) => void;
   /** Makes the reference of an address. */
   readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
   /** Longest wait for what a listener returned. */
@@ -256,6 +276,10 @@ export class EventHub {
   /** Hands an event to whoever wants it. */
   emit(told: NativeEvent): void {
     const { event: name } = told;
+    if (name === 'group') {
+      this.#options.onGroup(told);
+      return;
+    }
     const event = name === 'deadletter' ? this.#options.letters.complete(told) : told;
     this.#guarded(name, () => this.#options.log?.write(event));
     if (name === 'system:failed') this.#options.onFailure?.();
@@ -342,6 +366,11 @@ export class EventHub {
     this.#failed('completion', error);
   }
 
+  /** Calls an observer of something that is no event. */
+  observeSafely(name: string, observer: () => unknown): void {
+    this.#call(name, observer, {});
+  }
+
   #guarded(name: string, observer: () => void): void {
     try {
       observer();
@@ -361,13 +390,16 @@ export class EventHub {
   #tell(): void {
     const watched = this.#listeners.size > 0 || [...this.#channels.values()].some(each => each.hasSubscribers);
     const { log, onFailure } = this.#options;
-    const messages = MESSAGE_EVENTS.some(name => this.#listeners.has(name) || this.#channels.get(name)?.hasSubscribers);
+    const isHeard = (name: string) => this.#listeners.has(name) || this.#channels.get(name)?.hasSubscribers;
+    const messages = MESSAGE_EVENTS.some(isHeard);
+    const water = WATER_EVENTS.some(isHeard);
     const mask =
       (watched ? LISTEN_ALL : 0) |
       (log ? LISTEN_WARNINGS : 0) |
       (onFailure ? LISTEN_FAILURE : 0) |
       (this.#observed.size + this.#reserved > 0 ? LISTEN_OBSERVED : 0) |
-      (messages ? LISTEN_MESSAGES : 0);
+      (messages ? LISTEN_MESSAGES : 0) |
+      (water ? LISTEN_WATER : 0);
     if (mask === this.#mask) return;
     this.#mask = mask;
     this.#options.listen(mask);
@@ -397,6 +429,11 @@ function detailsOf(event: NativeEvent): object {
       return { reason, attempt: event.attempt, delayMs: event.delayMs };
     case 'actor:health':
       return { from: event.from, to: event.to, text: event.text };
+    case 'actor:high-water':
+    case 'actor:low-water': {
+      const { queued, capacity = 0 } = event;
+      return { queued, capacity: capacity === FOREVER ? Infinity : capacity };
+    }
     case 'message:received':
       return { size: event.size };
     case 'message:processed':

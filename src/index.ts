@@ -75,6 +75,7 @@ export type {
   ActorEvent,
   ActorHealthEvent,
   ActorRestartEvent,
+  ActorWaterEvent,
   EventName,
   HookFailedEvent,
   HostEvent,
@@ -85,6 +86,7 @@ export type {
   TroupeEvents,
 } from './events.js';
 export type { Faults } from './faults.js';
+export type { GroupChange, GroupWatcher } from './groups.js';
 export type {
   HealthAnswer,
   HealthCheckConfig,
@@ -140,5 +142,5 @@ export type {
   HistoryEntry,
   Supervisor,
 } from './supervisor.js';
-export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions } from './system.js';
+export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions, type Named } from './system.js';
 export type { SupervisorEntry, TreeEntry } from './tree-view.js';

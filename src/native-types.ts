@@ -119,6 +119,12 @@ export interface NativeStatus {
 /** An actor found by name: its address, and its path. */
 export type NativeFound = readonly [...NativeAddress, path: string];
 
+/** An actor in a group. */
+export interface NativeMember {
+  readonly address: NativeAddress;
+  readonly path: string;
+}
+
 /** Sums of a system, as the addon counts them. */
 export interface NativeAudit {
   readonly balanced: boolean;
@@ -181,6 +187,11 @@ export interface NativeEvent {
   readonly sizes?: readonly number[];
   readonly latencyMs?: number;
   readonly hook?: string;
+  readonly queued?: number;
+  readonly capacity?: number;
+  /** Number of a watch of a group, and whether somebody joined. */
+  readonly watch?: number;
+  readonly joined?: boolean;
 }
 
 /** A child to be: an actor, a supervisor, or a pool, by {@link NODE_ACTOR} and its like. */

@@ -15,6 +15,7 @@ import type {
   NativeChild,
   NativeDeadLetter,
   NativeFound,
+  NativeMember,
   NativeNode,
   NativePlace,
   NativeSpawnOptions,
@@ -89,6 +90,19 @@ export interface NativeSystem {
   status(index: number, tagLo: number, tagHi: number): NativeStatus | null;
   find(nameOrPath: string): NativeFound | null;
   actors(): readonly NativeStatus[];
+  /**
+   * What the holder of a name is to somebody who would have spawned it: 0 it has come up, 1 the slot hears of its start,
+   * 2 the slot hears of its end, 3 it has ended.
+   */
+  joinStart(index: number, tagLo: number, tagHi: number, slot: number): number;
+  /** `false` when it is in the group already; throws when it has stopped, or is in too many. */
+  joinGroup(index: number, tagLo: number, tagHi: number, group: string): boolean;
+  /** `false` when it is not in the group. */
+  leaveGroup(index: number, tagLo: number, tagHi: number, group: string): boolean;
+  groupMembers(group: string): readonly NativeMember[];
+  /** The members; each change afterwards is an event `group` with this number. */
+  watchGroup(group: string, watch: number): readonly NativeMember[];
+  unwatchGroup(group: string, watch: number): void;
   audit(): NativeAudit;
   deadLetters(): readonly NativeDeadLetter[];
   /** The one with this number, while it is kept. */
@@ -158,6 +172,9 @@ export const LISTEN_WARNINGS = 2;
 export const LISTEN_OBSERVED = 8;
 /** {@link NativeSystem.listen}: every message of every actor. */
 export const LISTEN_MESSAGES = 16;
+
+/** {@link NativeSystem.listen}: mailboxes that fill up and empty again. */
+export const LISTEN_WATER = 32;
 
 /** {@link NativeSpawnOptions.observe}: its life. */
 export const OBSERVE_LIFE = 1;

@@ -12,6 +12,7 @@ import {
   type ExitReason,
   errorFromNative,
   type NativeFailure,
+  rethrown,
   type TroupeError,
 } from './errors.js';
 import { parseFailure } from './failures.js';
@@ -197,6 +198,26 @@ export class RefCore implements Target {
     port.flush();
     if (together) port.native.link(this.address, other.address);
     else port.native.unlink(this.address, other.address);
+  }
+
+  join(group: string): boolean {
+    const { port } = this.owner;
+    const message = `join ${group}: ${this.path}`;
+    if (port.closed)
+      throw createError('ERR_SHUTDOWN', { message: `${message}: the system is shut down`, actor: this.path });
+    port.flush();
+    try {
+      return port.native.joinGroup(this.index, this.tagLo, this.tagHi, group);
+    } catch (error) {
+      throw rethrown(error);
+    }
+  }
+
+  leave(group: string): boolean {
+    const { port } = this.owner;
+    if (port.closed) return false;
+    port.flush();
+    return port.native.leaveGroup(this.index, this.tagLo, this.tagHi, group);
   }
 
   /** Where it is; the id is left out, which nothing here needs. */

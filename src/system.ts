@@ -2,11 +2,11 @@
 import { resolve as resolvePath } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
-import { type ActorDefinition, type AnyDefinition, codecOf } from './actor.js';
+import { type ActorDefinition, type AnyDefinition, codecOf, isDefinition } from './actor.js';
 import { ActorRef, type ActorStatus, coreOf, isActorRef, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
 import { CallWaiter } from './call-waiter.js';
-import { mismatch } from './check.js';
+import { isObject, mismatch } from './check.js';
 import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from './children.js';
 import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
@@ -14,11 +14,13 @@ import { type DeadLetter, type DeadLetterFilter, DeadLetterOffice, type ResendOp
 import { createError, rethrown, type TroupeError } from './errors.js';
 import { callbackEntries } from './event-callbacks.js';
 import { EventHub, type EventName, type TroupeEvents } from './events.js';
+import { Groups, type GroupWatcher } from './groups.js';
 import type { SystemHealth } from './health.js';
 import { Callers } from './local/callers.js';
 import { LocalActors } from './local/local-actors.js';
 import { EventLog, streamLogger } from './logger.js';
-import { type NativeAddress, type NativeSystem, native } from './native.js';
+import { checkName } from './names.js';
+import { type NativeAddress, type NativeFound, type NativeSystem, native } from './native.js';
 import {
   type ShutdownOptions,
   type SpawnOptions,
@@ -32,6 +34,7 @@ import { Port } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
 import { onSignals } from './signals.js';
 import { Spawner } from './spawn.js';
+import { SpawnOrGet } from './spawn-or-get.js';
 import { States } from './state.js';
 import { Supervision } from './supervision.js';
 import type { Supervisor } from './supervisor.js';
@@ -51,6 +54,9 @@ export interface FindOptions<Message, Reply> {
 /** Options of {@link ActorSystem.spawn} for a JavaScript actor, without what concerns guests only. */
 export type LocalSpawnOptions<Config> = Omit<LocalOptions<SpawnOptions, Config>, 'stateInConfig'>;
 
+/** Options with a name, which is what {@link ActorSystem.spawnOrGet} goes by. */
+export type Named<Options> = Options & { readonly name: string };
+
 /** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
 const SHUTDOWN_SLACK_MS = 900;
 
@@ -66,6 +72,8 @@ export class ActorSystem {
   readonly #port: Port;
   readonly #events: EventHub;
   readonly #letters: DeadLetterOffice;
+  readonly #groups: Groups;
+  readonly #sharing: SpawnOrGet;
   readonly #log: EventLog | undefined;
   readonly #owner: RefOwner;
   readonly #spawner: Spawner;
@@ -118,8 +126,16 @@ export class ActorSystem {
       stateOf: core => this.#states.of(core),
       warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
     };
+    this.#groups = new Groups({
+      native: system,
+      isClosed: () => this.#port.closed,
+      refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef,
+      guarded: observer => this.#events.observeSafely('watchGroup', observer),
+    });
+    this.#sharing = new SpawnOrGet(this.#port);
     this.#events = new EventHub({
       log: this.#log,
+      onGroup: event => this.#groups.receive(event),
       letters: this.#letters,
       refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
       limitMs: settings.hookTimeoutMs,
@@ -240,9 +256,50 @@ export class ActorSystem {
     if (this.#port.closed) return undefined;
     const found = this.#native.find(nameOrPath);
     if (found === null) return undefined;
-    const [index, tagLo, tagHi, idLo, idHi, path] = found;
-    const name = path.slice(path.lastIndexOf('/') + 1);
-    return this.#refOf([index, tagLo, tagHi, idLo, idHi], path, name, options?.codec);
+    return this.#refOfFound(found, options?.codec);
+  }
+
+  /**
+   * The live actor with a name, or a new one: of all who ask at the same time one spawns it, and all get the same
+   * reference when it has come up. If its start fails all of them reject, and nothing is left. A plain spawn, a supervised child
+   * and a stop of the same name fit in: who has the name is waited for while it comes up, or goes down.
+   */
+  spawnOrGet<Message, Reply>(
+    component: Component,
+    options: Named<SpawnOptions> & { readonly codec: Codec<Message, Reply> },
+  ): Promise<ActorRef<Message, Reply>>;
+  spawnOrGet<Message, Reply, Config>(
+    definition: ActorDefinition<Message, Reply, Config>,
+    options: Named<LocalSpawnOptions<Config>>,
+  ): Promise<ActorRef<Message, Reply>>;
+  spawnOrGet(component: Component, options: Named<SpawnOptions>): Promise<ActorRef>;
+  async spawnOrGet(
+    what: Component | ActorDefinition<never, unknown, never>,
+    options: Named<SpawnOptions>,
+  ): Promise<unknown> {
+    this.#mustRun('spawnOrGet');
+    if (!isObject(options)) throw mismatch('options', 'an object with a name', options);
+    const codec = (options.codec ?? (isDefinition(what) ? codecOf(what) : undefined)) as
+      | Codec<unknown, unknown>
+      | undefined;
+    const refOf = (found: NativeFound) => this.#refOfFound(found, codec);
+    const name = checkName(options.name, 'name');
+    return this.#sharing.get(name, () => this.#spawner.spawn(what, options), refOf);
+  }
+
+  /** Who is in a group, in the order in which they joined. See {@link ActorRef.join}. */
+  members(group: string): readonly ActorRef[] {
+    this.#port.flush();
+    return this.#groups.members(group);
+  }
+
+  /**
+   * Calls a function with how a group is, at once, and then at each change, with neither a gap nor a repetition; the
+   * result ends that. Who ends has left before anybody hears of the end.
+   */
+  watchGroup(group: string, callback: GroupWatcher): () => void {
+    this.#port.flush();
+    return this.#groups.watch(group, callback);
   }
 
   /** Every live actor, with what it is doing. */
@@ -372,6 +429,11 @@ export class ActorSystem {
 
   #mustRun(operation: string): void {
     if (this.#ending !== undefined) throw shutDown(operation);
+  }
+
+  #refOfFound(found: NativeFound, codec: Codec<unknown, unknown> | undefined): ActorRef<unknown, unknown> {
+    const [index, tagLo, tagHi, idLo, idHi, path] = found;
+    return this.#refOf([index, tagLo, tagHi, idLo, idHi], path, path.slice(path.lastIndexOf('/') + 1), codec);
   }
 
   #refOf(

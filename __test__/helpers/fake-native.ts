@@ -216,6 +216,28 @@ export class FakeNative implements NativeSystem {
   audit(): NativeAudit {
     throw new Error('the fake counts nothing');
   }
+  joinStart(): number {
+    return 3;
+  }
+
+  joinGroup(): boolean {
+    return true;
+  }
+
+  leaveGroup(): boolean {
+    return true;
+  }
+
+  groupMembers(): [] {
+    return [];
+  }
+
+  watchGroup(): [] {
+    return [];
+  }
+
+  unwatchGroup(): void {}
+
   deadLetter(): null {
     return null;
   }

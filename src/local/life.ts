@@ -149,6 +149,14 @@ class Context implements ActorContext<unknown, never> {
     }
   };
 
+  readonly join = (group: string): boolean => {
+    const life = this.#life;
+    if (life.over) throw life.overError();
+    return life.actor.self.join(group);
+  };
+
+  readonly leave = (group: string): boolean => this.#life.actor.self.leave(group);
+
   readonly stop = (): void => {
     this.#life.stopping = true;
   };

@@ -43,6 +43,8 @@ pub struct Cell {
     pub attention: bool,
     /// Its messages are events.
     pub observed: bool,
+    /// Its mailbox was filled to its high-water mark, and not emptied to the low one since (`OVF-6`).
+    pub high: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
     /// Messages of the running turn.
@@ -156,6 +158,8 @@ pub struct Rare {
     /// Until then its full mailbox drops messages without a log line of its own, in milliseconds of the
     /// shard's clock.
     pub next_drop_line: u64,
+    /// It may be in groups.
+    pub grouped: bool,
     /// Asks that were consumed and not answered yet, by number.
     pub open_asks: Vec<u32>,
     /// Turns and asks since the settled ones among those were looked for.
@@ -229,6 +233,7 @@ impl Cell {
             answers: false,
             attention: false,
             observed: false,
+            high: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -381,6 +386,25 @@ impl Cell {
         let answers = self.rare.as_deref().map_or(0, |rare| rare.queued_answers);
         let messages = self.mailbox.len().saturating_sub(answers);
         messages == 0 || (messages < limits.max_messages && self.mailbox.bytes() + bytes <= limits.max_bytes)
+    }
+
+    /// Whether the mailbox is filled to 80 % of one of its bounds (`OVF-6`).
+    #[must_use]
+    pub fn is_high(&self) -> bool {
+        self.spec.as_deref().is_some_and(|spec| {
+            let limits = &spec.mailbox;
+            let messages = u64::from(self.mailbox.len()) * 5 >= u64::from(limits.max_messages) * 4;
+            messages || self.mailbox.bytes().saturating_mul(5) >= limits.max_bytes.saturating_mul(4)
+        })
+    }
+
+    /// Whether the mailbox is emptied to half of both of its bounds (`OVF-6`).
+    #[must_use]
+    pub fn is_low(&self) -> bool {
+        self.spec.as_deref().is_none_or(|spec| {
+            let limits = &spec.mailbox;
+            self.mailbox.len() <= limits.max_messages / 2 && self.mailbox.bytes() <= limits.max_bytes / 2
+        })
     }
 
     /// Whether the next turn may hold one message only: its behavior wants that (`TURN-4`), or a

@@ -58,6 +58,17 @@ pub enum Event {
         /// How it is.
         to: Health,
     },
+    /// A mailbox is filled to 80 % of its bound, or emptied to half of it again (`OVF-6`).
+    Water {
+        /// Whose.
+        subject: Subject,
+        /// It filled up; otherwise it emptied.
+        high: bool,
+        /// Messages in it.
+        queued: u32,
+        /// Messages that it holds at most.
+        capacity: u32,
+    },
     /// An observed actor begins to go down.
     Stopping(Subject),
     /// Messages of this many bytes each are given to their handler.

@@ -21,6 +21,7 @@ pub mod event;
 pub mod fault;
 pub mod frame;
 pub mod gate;
+pub mod groups;
 pub mod health;
 pub mod id;
 pub mod interrupt;

@@ -3,6 +3,7 @@
 
 use crate::ask::AskError;
 use crate::event::Event;
+use crate::groups::Member;
 use crate::reason::{Crash, ExitReason};
 use crate::tree::spec::TreeError;
 
@@ -53,6 +54,10 @@ pub trait Port: Send + Sync {
 
     /// A tree came up or is gone, or a request of a supervisor is done; or it failed.
     fn supervised(&self, slot: u32, result: Result<(), &TreeError>);
+
+    /// An actor joined a group that the environment watches, or left it; `watch` is the environment's own
+    /// number.
+    fn group_changed(&self, watch: u32, member: &Member, joined: bool);
 
     /// Something happened.
     fn event(&self, event: &Event);

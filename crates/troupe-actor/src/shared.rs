@@ -9,6 +9,7 @@ use crate::counters::LossReason;
 use crate::dead_letter::{DeadLetter, DeadLetters, Loss, LossCounts};
 use crate::event::Event;
 use crate::gate::Gate;
+use crate::groups::Groups;
 use crate::id::ActorId;
 use crate::interrupt::TurnSlot;
 use crate::port::{Port, write_completion};
@@ -25,6 +26,8 @@ pub struct Shared {
     pub clock: Clock,
     /// Names.
     pub names: Registry,
+    /// Groups; their watchers are told under their lock.
+    pub groups: Groups,
     /// Who waits until nothing is left to do.
     pub quiet: Quiet,
     gates: Vec<Arc<Gate>>,
@@ -35,6 +38,7 @@ pub struct Shared {
     max_captured: usize,
     listeners: AtomicU32,
     message_listeners: AtomicU32,
+    water_listeners: AtomicU32,
     closing: AtomicBool,
     /// A shutdown was asked for, and has its deadline.
     shutting_down: AtomicBool,
@@ -57,6 +61,7 @@ impl Shared {
         Self {
             clock,
             names: Registry::default(),
+            groups: Groups::default(),
             quiet: Quiet::default(),
             gates,
             ports: RwLock::new(Vec::new()),
@@ -65,6 +70,7 @@ impl Shared {
             dead_letters: Mutex::new(dead_letters),
             listeners: AtomicU32::new(0),
             message_listeners: AtomicU32::new(0),
+            water_listeners: AtomicU32::new(0),
             closing: AtomicBool::new(false),
             shutting_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
@@ -94,6 +100,7 @@ impl Shared {
 
     /// Forgets a port: what would go there is dropped.
     pub fn detach(&self, port: u32) {
+        self.groups.forget_port(port);
         if let Some(place) = self.ports.write().get_mut(port as usize) {
             *place = None;
         }
@@ -140,6 +147,18 @@ impl Shared {
     /// Counts environments that want an event for each message of every actor.
     pub fn listen_to_messages(&self, on: bool) {
         count(&self.message_listeners, on);
+    }
+
+    /// Counts environments that want to hear of mailboxes that fill up and empty again (`OVF-6`).
+    pub fn listen_to_water(&self, on: bool) {
+        count(&self.water_listeners, on);
+    }
+
+    /// Whether anybody wants to hear of mailboxes that fill up.
+    #[inline]
+    #[must_use]
+    pub fn observes_water(&self) -> bool {
+        self.water_listeners.load(Ordering::Relaxed) != 0
     }
 
     /// Whether anybody wants an event for each message.

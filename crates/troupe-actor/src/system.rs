@@ -2,6 +2,7 @@
 
 mod bonds;
 mod find;
+mod groups;
 mod inject;
 mod quiet;
 mod supervise;

@@ -46,6 +46,7 @@ pub const CODES: [&str; 32] = [
 
 /// Numbers of codes that the bridge itself gives; the kernel's are [`AskError`]'s.
 pub mod number {
+    pub const ACTOR_STOPPED: u32 = 5;
     pub const COMPONENT_INVALID: u32 = 12;
     pub const CAPABILITY_DENIED: u32 = 13;
     pub const RESTART_INTENSITY: u32 = 14;
@@ -235,6 +236,7 @@ mod tests {
     #[test]
     fn the_bridges_numbers_are_places_in_the_list() {
         let table = [
+            (number::ACTOR_STOPPED, "ERR_ACTOR_STOPPED"),
             (number::COMPONENT_INVALID, "ERR_COMPONENT_INVALID"),
             (number::CAPABILITY_DENIED, "ERR_CAPABILITY_DENIED"),
             (number::NAME_TAKEN, "ERR_NAME_TAKEN"),

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use troupe_actor::dead_letter::DeadLetter;
 use troupe_actor::event::{Event, Subject};
+use troupe_actor::groups::Member;
 use troupe_actor::reason::{Crash, ExitReason};
 
 use crate::convert::{self, address, sender};
@@ -17,6 +18,9 @@ pub const FAILURE: u32 = 4;
 pub const OBSERVED: u32 = 8;
 /// Every message of every actor.
 pub const MESSAGES: u32 = 16;
+
+/// Mailboxes that fill up and empty again.
+pub const WATER: u32 = 32;
 
 /// Whether an environment with this mask wants the event.
 pub fn is_wanted(event: &Event, mask: u32) -> bool {
@@ -35,9 +39,11 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
     let warning = warning || matches!(event, Event::DeadLetter(letter) if letter.logged);
     let failure = matches!(event, Event::SystemFailed(_));
     let message = matches!(event, Event::Received(..) | Event::Processed(..));
+    let water = matches!(event, Event::Water { .. });
     let observed = mask & OBSERVED != 0 && subject(event).is_some_and(|subject| subject.observed);
     observed
-        || (mask & ALL != 0 && !message)
+        || (mask & ALL != 0 && !message && !water)
+        || (mask & WATER != 0 && water)
         || (mask & MESSAGES != 0 && message)
         || (mask & WARNINGS != 0 && warning)
         || (mask & FAILURE != 0 && failure)
@@ -54,6 +60,7 @@ fn subject(event: &Event) -> Option<&Subject> {
         | Event::Stopped(subject, _)
         | Event::Failed(subject, _)
         | Event::Health { subject, .. }
+        | Event::Water { subject, .. }
         | Event::Received(subject, _)
         | Event::Processed(subject, ..) => Some(subject),
         _ => None,
@@ -78,6 +85,11 @@ pub fn json(event: &Event) -> Vec<u8> {
             subject,
             &json!({ "from": from.state.as_str(), "to": to.state.as_str(), "text": to.text }),
         ),
+        Event::Water { subject, high, queued, capacity } => about(
+            if *high { "actor:high-water" } else { "actor:low-water" },
+            subject,
+            &json!({ "queued": queued, "capacity": capacity }),
+        ),
         Event::Stopping(subject) => about("actor:stopping", subject, &Value::Null),
         Event::Received(subject, sizes) => about("message:received", subject, &json!({ "sizes": sizes })),
         Event::Processed(subject, sizes, nanos) => {
@@ -97,6 +109,18 @@ pub fn json(event: &Event) -> Vec<u8> {
         Event::Shutdown => json!({ "event": "system:shutdown" }),
         _ => Value::Null,
     };
+    serde_json::to_vec(&value).unwrap_or_default()
+}
+
+/// That an actor joined a group or left it, for the watch with this number.
+pub fn group_json(watch: u32, member: &Member, joined: bool) -> Vec<u8> {
+    let value = json!({
+        "event": "group",
+        "watch": watch,
+        "joined": joined,
+        "address": address(member.address, Some(member.id)),
+        "path": &*member.path,
+    });
     serde_json::to_vec(&value).unwrap_or_default()
 }
 

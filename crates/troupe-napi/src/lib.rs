@@ -10,6 +10,7 @@ mod convert;
 mod error;
 mod event_sink;
 mod exports;
+mod groups;
 mod hot;
 mod loader;
 mod options;

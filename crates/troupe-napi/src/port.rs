@@ -10,6 +10,7 @@ use napi::sys;
 use parking_lot::Mutex;
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
+use troupe_actor::groups::Member;
 use troupe_actor::port::{COMPLETION_BYTES, Port};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::tree::spec::TreeError;
@@ -313,6 +314,11 @@ impl Port for EnvPort {
                 self.complete(slot, number, 0, &payload);
             }
         }
+    }
+
+    /// Never dropped: a watcher would miss who is in the group.
+    fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
+        self.complete(EVENT_SLOT, 0, 0, &event_sink::group_json(watch, member, joined));
     }
 
     fn event(&self, event: &Event) {

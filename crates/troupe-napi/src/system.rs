@@ -27,7 +27,7 @@ use troupe_host::{Host, HostConfig, HostEvent, HostEvents, LoadedComponent, Trap
 
 use crate::convert::{self, NativeAudit, NativeDeadLetter, NativeStatus, NativeVitals, from_words};
 use crate::error::{Failure, number};
-use crate::event_sink::MESSAGES;
+use crate::event_sink::{MESSAGES, WATER};
 use crate::hot;
 use crate::loader::{self, Request, Source};
 use crate::options::{NativeSpawnOptions, NativeSystemOptions};
@@ -244,6 +244,9 @@ impl Core {
         let shared = self.system.shared();
         if (before != 0) != (mask != 0) {
             shared.listen(mask != 0);
+        }
+        if (before ^ mask) & WATER != 0 {
+            shared.listen_to_water(mask & WATER != 0);
         }
         if (before ^ mask) & MESSAGES != 0 {
             self.system.listen_to_messages(mask & MESSAGES != 0);

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock, Weak};
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
+use troupe_actor::groups::Member;
 use troupe_actor::port::{COMPLETION_BYTES, Port};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::shared::Shared;
@@ -60,6 +61,8 @@ impl Port for SimPort {
     fn supervised(&self, slot: u32, _result: Result<(), &TreeError>) {
         self.model.lock().tree_told(self.index(), slot);
     }
+
+    fn group_changed(&self, _watch: u32, _member: &Member, _joined: bool) {}
 
     fn event(&self, event: &Event) {
         self.model.lock().event(event);

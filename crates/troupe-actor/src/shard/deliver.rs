@@ -207,8 +207,12 @@ impl Shard {
             cell.mailbox.push(&frame, &mut self.pool);
             cell.accepted += 1;
             self.counters.accepted += 1;
+            let rises = self.observes_water && !cell.high && cell.is_high();
             if cell.status() == Status::Creating {
                 self.begin_start(shared, local);
+            }
+            if rises {
+                self.observe_water(shared, local, true);
             }
         }
         if let (Wants::Confirm(_), Some(port)) = (message.wants, message.sender.port())

@@ -167,6 +167,9 @@ impl Shard {
         if let Some(name) = &rare.name {
             shared.names.release(name, subject.address);
         }
+        if rare.grouped {
+            shared.groups.leave_all(subject.address, &|port| shared.port(port));
+        }
         self.retire(local, behavior);
         self.remember_end(
             tag,

@@ -19,6 +19,7 @@ mod external;
 mod health;
 mod inline;
 mod job;
+mod joining;
 mod letters;
 mod lifecycle;
 mod observe;
@@ -38,6 +39,7 @@ use std::sync::Arc;
 pub use control::{ActorStatus, Census, EndRequest};
 pub use external::Parked;
 pub use job::{Job, Outcome, Work};
+pub use joining::Joined;
 
 use crate::ask::AskTable;
 use crate::cell::{Cell, Waiter};
@@ -157,6 +159,8 @@ pub struct Shard {
     ended_order: VecDeque<u64>,
     /// Somebody wants an event for each message.
     observes: bool,
+    /// Somebody wants to hear of mailboxes that fill up.
+    observes_water: bool,
     /// Turns since the last flush.
     since_flush: u32,
     /// Jobs that are with some thread.
@@ -203,6 +207,7 @@ impl Shard {
             ended: HashMap::new(),
             ended_order: VecDeque::new(),
             observes: false,
+            observes_water: false,
             since_flush: 0,
             running: 0,
             waiting: 0,
@@ -224,6 +229,7 @@ impl Shard {
         self.now = shared.clock.now_ms();
         // Read here, once for many turns: a message pays for nothing but a look at its own shard.
         self.observes = shared.observes_messages();
+        self.observes_water = shared.observes_water();
     }
 
     /// The reading of the clock.

@@ -36,6 +36,19 @@ impl Shard {
         shared.emit(&Event::Processed(self.subject(job.local), handled, nanos));
     }
 
+    /// A mailbox has filled up, or emptied again (`OVF-6`).
+    #[cold]
+    pub(super) fn observe_water(&mut self, shared: &Shared, local: u32, high: bool) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.high = high;
+        let answers = cell.rare.as_deref().map_or(0, |rare| rare.queued_answers);
+        let queued = cell.mailbox.len().saturating_sub(answers);
+        let capacity = cell.spec.as_deref().map_or(0, |spec| spec.mailbox.max_messages);
+        if shared.observes_water() {
+            shared.emit(&Event::Water { subject: self.subject(local), high, queued, capacity });
+        }
+    }
+
     /// An observed actor begins to go down in order.
     pub(super) fn observe_stopping(&self, shared: &Shared, local: u32) {
         let cell = self.cells.get(local as usize);

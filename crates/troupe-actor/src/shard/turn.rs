@@ -174,9 +174,13 @@ impl Shard {
             }
         });
         let backlog = cell.backlog;
+        let falls = cell.high && cell.is_low();
         (job.messages, job.asks) = (tally.messages, tally.asks);
         if tally.answers + tally.expired + tally.aborted > 0 {
             self.note_rare(shared, job.local, tally, expired);
+        }
+        if falls {
+            self.observe_water(shared, job.local, false);
         }
         if backlog {
             self.admit_waiting(job.local);

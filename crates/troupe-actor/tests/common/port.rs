@@ -7,6 +7,7 @@ use parking_lot::{Condvar, Mutex};
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
+use troupe_actor::groups::Member;
 use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, ReasonTag, StartError};
 use troupe_actor::tree::spec::TreeError;
@@ -164,6 +165,11 @@ impl Port for TestPort {
         self.settle(slot, Settled::Supervised(result.map_err(TreeError::clone)));
     }
 
+    fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
+        let what = if joined { "joined" } else { "left" };
+        self.state.lock().events.push(format!("{} {what} {watch}", member.path));
+    }
+
     fn event(&self, event: &Event) {
         let line = match event {
             Event::Started(_) => "started".to_owned(),
@@ -178,6 +184,9 @@ impl Port for TestPort {
             Event::GaveUp { path, reason } => format!("gave up {path} {}", reason.tag),
             Event::SystemFailed(reason) => format!("system failed {}", reason.tag),
             Event::Health { from, to, .. } => format!("health {} to {} {}", from.state, to.state, to.text),
+            Event::Water { high, queued, capacity, .. } => {
+                format!("{} {queued} of {capacity}", if *high { "high" } else { "low" })
+            }
             Event::Stopping(_) => "stopping".to_owned(),
             Event::Received(_, sizes) => format!("received {sizes:?}"),
             Event::Processed(_, sizes, nanos) => format!("processed {sizes:?} in {nanos}"),

@@ -313,6 +313,8 @@ impl Drop for World {
         assert_eq!((audit.live, audit.census.queued, audit.census.in_hand), (0, 0, 0), "{audit:?}");
         assert!(!self.system.is_busy(), "something is left to do");
         assert!(self.system.shared().names.is_empty(), "a name was left behind");
+        self.system.shared().detach(self.index);
+        assert!(self.system.shared().groups.is_empty(), "somebody who has ended is in a group");
         self.port.events();
     }
 }

@@ -12,6 +12,7 @@ mod ending;
 mod external;
 mod faults;
 mod floods;
+mod groups;
 mod health;
 mod inline;
 mod letters;

@@ -1,0 +1,95 @@
+/** Groups: sets of actors under a name, and how they change (`GRP-1`). */
+import type { ActorRef } from './actor-ref.js';
+import { mismatch } from './check.js';
+import { createError, rethrown } from './errors.js';
+import { checkName } from './names.js';
+import type { NativeAddress, NativeEvent, NativeSystem } from './native.js';
+
+/** How a group has changed. The first call of a watcher has neither `joined` nor `left`. */
+export interface GroupChange {
+  /** Name of the group. */
+  readonly group: string;
+  /** Who is in it now, in the order in which they joined. */
+  readonly members: readonly ActorRef[];
+  /** Who joined. */
+  readonly joined: ActorRef | undefined;
+  /** Who left, or ended. */
+  readonly left: ActorRef | undefined;
+}
+
+/** Called at every change of a group. */
+export type GroupWatcher = (change: GroupChange) => unknown;
+
+/** What groups need of their system. */
+export interface GroupsOptions {
+  readonly native: NativeSystem;
+  readonly isClosed: () => boolean;
+  readonly refOf: (address: NativeAddress, path: string) => ActorRef;
+  /** Calls an observer; what it throws is told and harms nobody. */
+  readonly guarded: (observer: () => unknown) => void;
+}
+
+interface Watch {
+  readonly group: string;
+  readonly callback: GroupWatcher;
+  members: readonly ActorRef[];
+}
+
+/** The groups of a system, as one environment sees them. */
+export class Groups {
+  readonly #options: GroupsOptions;
+  readonly #watches = new Map<number, Watch>();
+  #last = 0;
+
+  constructor(options: GroupsOptions) {
+    this.#options = options;
+  }
+
+  /** Who is in a group, in the order in which they joined. */
+  members(group: unknown): readonly ActorRef[] {
+    const name = checkName(group, 'group');
+    const { native, isClosed } = this.#options;
+    return isClosed() ? [] : native.groupMembers(name).map(({ address, path }) => this.#options.refOf(address, path));
+  }
+
+  /** Calls back with how the group is, at once, and then with each change; the result ends that. */
+  watch(group: unknown, callback: unknown): () => void {
+    const name = checkName(group, 'group');
+    if (typeof callback !== 'function') throw mismatch('callback', 'a function', callback);
+    const { native, isClosed } = this.#options;
+    if (isClosed()) throw createError('ERR_SHUTDOWN', { message: 'watchGroup: the system is shut down' });
+    this.#last += 1;
+    const number = this.#last;
+    const watch: Watch = { group: name, callback: callback as GroupWatcher, members: [] };
+    try {
+      watch.members = native.watchGroup(name, number).map(({ address, path }) => this.#options.refOf(address, path));
+    } catch (error) {
+      throw rethrown(error);
+    }
+    // Changes come as completions, so none of them overtakes this.
+    this.#watches.set(number, watch);
+    this.#tell(watch, undefined, undefined);
+    return () => {
+      if (this.#watches.delete(number) && !isClosed()) native.unwatchGroup(name, number);
+    };
+  }
+
+  /** Takes a change as the addon wrote it. */
+  receive({ watch: number = 0, joined, address, path = '' }: NativeEvent): void {
+    const watch = this.#watches.get(number);
+    if (watch === undefined || !address) return;
+    const ref = this.#options.refOf(address, path);
+    if (joined) {
+      watch.members = [...watch.members, ref];
+      this.#tell(watch, ref, undefined);
+    } else {
+      watch.members = watch.members.filter(({ id }) => id !== ref.id);
+      this.#tell(watch, undefined, ref);
+    }
+  }
+
+  #tell({ group, members, callback }: Watch, joined: ActorRef | undefined, left: ActorRef | undefined): void {
+    const change = Object.freeze({ group, members: Object.freeze(members), joined, left });
+    this.#options.guarded(() => callback(change));
+  }
+}
