@@ -40,6 +40,8 @@ test('a list of dead letters is what all of its filters let through', async t =>
   await gone.stop();
   const crashes = await system.spawn(component, { name: 'crashes' });
   gone.tell(bytes('x'));
+  // On two shards: the order is that of the records.
+  await until(() => system.deadLetters().length === 1);
   crashes.tell(TRIGGER);
   await until(() => system.deadLetters().length === 2);
   const reasons = (filter: Parameters<typeof system.deadLetters>[0]) =>
@@ -89,12 +91,14 @@ test('what cannot be sent again says why', async t => {
   const gone = await plain.spawn(echo);
   await gone.stop();
   gone.tell('x');
+  await until(() => plain.deadLetters().length === 1);
   await t.throwsAsync(plain.resend(1), { code: 'ERR_VALUE', message: /^letter: .*captureDeadLetters/ });
   await t.throwsAsync(plain.resend({} as never), { code: 'ERR_CONFIG', message: /^letter: expected a dead letter/ });
   const system = await systemFor(t, { captureDeadLetters: { bytes: 10 } });
   const ended = await system.spawn(echo);
   await ended.stop();
   for (const message of ['first', 'second', 'much too long']) ended.tell(message);
+  await until(() => system.deadLetters().length === 3);
   t.deepEqual(
     system.deadLetters().map(({ payload }) => payload && textOf(payload)),
     [undefined, 'second', undefined],
