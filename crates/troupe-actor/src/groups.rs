@@ -6,11 +6,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use parking_lot::Mutex;
-
 use crate::cell::Waiter;
 use crate::id::{ActorId, Address};
 use crate::port::Port;
+use crate::sync::Mutex;
 
 /// Groups that one actor may be in.
 pub const MAX_GROUPS: usize = 256;

@@ -11,6 +11,7 @@ use troupe_actor::ask::AskError;
 use troupe_actor::clock::Clock;
 use troupe_actor::event::Event;
 use troupe_actor::frame::{self, Frame, kind};
+use troupe_actor::groups::Member;
 use troupe_actor::id::Address;
 use troupe_actor::port::{COMPLETION_BYTES, Port};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
@@ -76,6 +77,8 @@ impl Port for Ear {
     fn ended(&self, _: u32, _: &ExitReason, _: u32) {}
 
     fn supervised(&self, _: u32, _: Result<(), &TreeError>) {}
+
+    fn group_changed(&self, _: u32, _: &Member, _: bool) {}
 
     fn event(&self, _: &Event) {}
 
