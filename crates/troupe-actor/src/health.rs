@@ -103,6 +103,8 @@ pub struct Probe {
     pub asked: bool,
     /// The work that was running when it was last looked at.
     pub watched: (u32, u64),
+    /// When that will have run too long, in milliseconds of the shard's clock.
+    pub over_at: u64,
     /// The work that has run too long already; cleared at the next boundary.
     pub overdue: bool,
     /// Why this life ends at the next boundary.

@@ -127,6 +127,12 @@ bugs! {
     NoticeInherited "MON-2" "down-for-an-old-watch";
     /// A crash loses the notices that are queued.
     NoticeLost "MON-1" "down-lost-by-a-crash";
+    /// What runs is judged by when earlier work began.
+    ProbeImpatient "HLT-2" "probe-judges-too-early";
+    /// Failures of an earlier life's probes count in the next one.
+    ProbesAddUp "HLT-1" "health-of-an-old-life";
+    /// One failed probe more than allowed.
+    ProbeLenient "HLT-1" "probe-failures-off-by-one";
     /// A pool waits for a member that ended before its first life.
     PoolAwaitsDead "SUP-2" "pool-awaits-a-dead-member";
     /// The budget of a pool is one for each of its members.

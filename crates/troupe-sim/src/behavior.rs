@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use troupe_actor::behavior::{Behavior, BehaviorFactory, InlineTurn, SuspendedTurn};
 use troupe_actor::frame::{Frames, kind};
+use troupe_actor::health::Health;
 use troupe_actor::interrupt;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
 
@@ -137,6 +138,14 @@ impl Behavior for Life {
 
     fn takes_batches(&self) -> bool {
         self.batches
+    }
+
+    fn health(&mut self) -> Result<Health, Crash> {
+        match self.model.lock().answer_probe(self.key, interrupt::is_killed()) {
+            Ok(state) => Ok(Health::new(state, "as the seed says")),
+            Err(Some(tag)) => Err(Crash::new(tag, "as the seed says")),
+            Err(None) => panic!("{PANIC}"),
+        }
     }
 
     fn stop(&mut self) {

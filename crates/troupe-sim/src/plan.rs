@@ -3,6 +3,7 @@
 //! Each seed switches some faults off and others up, so that rare combinations are somebody's
 //! ordinary case ("swarm testing", Groce et al. 2012).
 
+use troupe_actor::health::HealthSpec;
 use troupe_actor::spec::{MailboxSpec, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
 
@@ -159,6 +160,8 @@ pub struct Profile {
     pub leap: u32,
     /// Largest capacity of a mailbox.
     pub capacity: u32,
+    /// How many actors of a thousand are probed.
+    pub probed: u32,
     /// Whether the shutdown comes while everything is under way.
     pub rude_end: bool,
     /// What happens how often.
@@ -180,6 +183,7 @@ impl Profile {
             hops: random.between(0, 4),
             leap: random.pick(&[3, 20, 200, 2_000]),
             capacity: random.pick(&[1, 5, 20, 80, 300]),
+            probed: random.pick(&[0, 0, 100, 400]),
             rude_end: random.coin(),
             weights: weights(random),
             faults: faults(random),
@@ -258,6 +262,10 @@ pub struct Traits {
     pub batches: bool,
     /// Longest start, in milliseconds.
     pub start_ms: u64,
+    /// How it is probed, if it is.
+    pub health: Option<HealthSpec>,
+    /// How often it says that it is unhealthy, in a thousand.
+    pub unhealthy: u32,
     /// It came up after these many failed starts, if those of its kind fail.
     pub start_fails: u32,
 }
@@ -294,8 +302,19 @@ impl Traits {
             inline: random.pick(&[Inline::Never, Inline::Runs, Inline::Runs, Inline::Suspends, Inline::Declines]),
             batches: random.permille(800),
             start_ms: random.pick(&[u64::MAX, 3, 40, 1_000]),
+            health: random.permille(profile.probed).then(|| health(random)),
+            unhealthy: random.pick(&[0, 100, 700]),
             start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },
         }
+    }
+}
+
+fn health(random: &mut Random) -> HealthSpec {
+    HealthSpec {
+        interval_ms: random.pick(&[5, 60, 1_000]),
+        timeout_ms: random.pick(&[1, 20, 400]),
+        failures: random.between(1, 3),
+        restart: random.permille(800),
     }
 }
 

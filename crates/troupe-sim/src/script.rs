@@ -66,6 +66,7 @@ impl Model {
         }
         self.answer_late(key, &mut writer);
         let bytes = self.finish(&mut writer, &mut end, count);
+        writer.deed.returned = end == End::Returns;
         if let End::Traps(tag) = end {
             writer.deed.failed = Some(tag);
         } else if end == End::Panics {

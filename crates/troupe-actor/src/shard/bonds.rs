@@ -61,6 +61,8 @@ impl Shard {
         match bonds.watches.iter().position(|(known, _)| *known == tag) {
             Some(at) => {
                 let (_, target) = bonds.watches.swap_remove(at);
+                let taken_over = bonds.unwanted.iter_mut().find(|(unwanted, _)| *unwanted == tag);
+                taken_over.into_iter().for_each(|(_, now)| *now = None);
                 self.send_bond(shared, record::kind::UNWATCH, target, own, tag, &[]);
             }
             // The notice may be queued, and part of the queue may be with the turn that says this.

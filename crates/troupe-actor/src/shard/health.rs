@@ -18,8 +18,12 @@ impl Shard {
         let Some(spec) = cell.spec.as_deref().and_then(|spec| spec.health) else { return };
         let kind = TimerKind::Probe(local, cell.tag, cell.incarnation);
         cell.attention = false;
-        let health = std::mem::take(cell.probe_mut()).health;
-        cell.probe_mut().health = health;
+        let before = std::mem::take(cell.probe_mut());
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::ProbesAddUp) {
+            cell.probe_mut().failures = before.failures;
+        }
+        cell.probe_mut().health = before.health;
         self.set_health(shared, local, Health::default());
         self.set_timer(spec.interval_ms, kind);
     }
@@ -57,17 +61,29 @@ impl Shard {
         };
         let kind = TimerKind::ProbeOver(local, cell.tag, cell.incarnation);
         let work = cell.work_in_hand();
+        let over_at = self.now.saturating_add(timeout_ms).saturating_add(1);
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.attention = true;
-            cell.probe_mut().watched = work;
+            let in_hand = cell.is_in_hand();
+            let probe = cell.probe_mut();
+            if in_hand && probe.watched == work {
+                // It is watched already, and its time does not begin anew.
+                return;
+            }
+            (probe.watched, probe.over_at) = (work, over_at);
         }
         self.set_timer(timeout_ms, kind);
     }
 
-    pub(super) fn probe_over(&mut self, shared: &Shared, local: u32, tag: u64, incarnation: u32) {
+    pub(super) fn probe_over(&mut self, shared: &Shared, at: u64, local: u32, tag: u64, incarnation: u32) {
         let Some((cell, spec)) = self.probed(local, tag, incarnation) else { return };
+        // The timer of earlier work says nothing of what runs now.
+        let early = at < cell.probe_mut().over_at;
+        #[cfg(troupe_planted)]
+        let early = early && !crate::planted::is(crate::planted::Bug::ProbeImpatient);
         let work = cell.work_in_hand();
-        if !cell.running || cell.probe_mut().overdue || cell.probe_mut().watched != work || !cell.is_in_hand() {
+        if early || !cell.running || cell.probe_mut().overdue || cell.probe_mut().watched != work || !cell.is_in_hand()
+        {
             return;
         }
         cell.probe_mut().overdue = true;
@@ -132,6 +148,8 @@ impl Shard {
         probe.failures = probe.failures.saturating_add(1);
         let failures = probe.failures;
         self.set_health(shared, local, Health::new(HealthState::Unhealthy, &text));
+        #[cfg(troupe_planted)]
+        let failures = failures - u32::from(crate::planted::is(crate::planted::Bug::ProbeLenient));
         if spec.restart && failures >= spec.failures {
             self.condemn(shared, local, format!("{failures} health probes failed in a row: {text}"));
         }

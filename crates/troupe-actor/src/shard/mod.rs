@@ -399,11 +399,11 @@ impl Shard {
                 break;
             }
             self.timers.pop();
-            self.fire(shared, kind);
+            self.fire(shared, at, kind);
         }
     }
 
-    fn fire(&mut self, shared: &Shared, kind: TimerKind) {
+    fn fire(&mut self, shared: &Shared, at: u64, kind: TimerKind) {
         match kind {
             TimerKind::Restart(local, tag, incarnation) => self.restart_due(shared, local, tag, incarnation),
             TimerKind::Waiting(local, tag) => self.refuse_waiting(shared, local, tag),
@@ -413,7 +413,7 @@ impl Shard {
             TimerKind::Batch(local, tag) => self.batch_again(local, tag),
             TimerKind::Drained => self.stop_all(shared),
             TimerKind::Probe(local, tag, incarnation) => self.probe_due(shared, local, tag, incarnation),
-            TimerKind::ProbeOver(local, tag, incarnation) => self.probe_over(shared, local, tag, incarnation),
+            TimerKind::ProbeOver(local, tag, incarnation) => self.probe_over(shared, at, local, tag, incarnation),
             TimerKind::Letters => shared.summarize_letters(self.now),
             TimerKind::Shutdown => self.kill_all(shared),
         }

@@ -47,8 +47,9 @@ impl Shard {
     fn drop_oldest(&mut self, shared: &Shared, local: u32) -> bool {
         let path = self.path_of(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
-        let mut dropped = None;
+        let (mut dropped, mut notices) = (None, 0);
         cell.mailbox.drop_oldest(|frame| {
+            notices += u32::from(frame.kind == frame::kind::DOWN);
             let found = frame.is_message();
             if found {
                 dropped = Some(Lost::new(shared, frame, LossReason::MailboxFull));
@@ -56,9 +57,9 @@ impl Shard {
             found
         });
         let Some(lost) = dropped else { return false };
-        // The oldest messages are those of a replay, but for the one in hand.
-        let in_hand = cell.in_hand;
-        if cell.rare.as_deref().is_some_and(|rare| rare.replay > in_hand) {
+        // The oldest messages are those of a replay, but for the one in hand and notices, which stay.
+        let before = cell.in_hand + notices;
+        if cell.rare.as_deref().is_some_and(|rare| rare.replay > before) {
             self.replayed(shared, local, 1);
         }
         self.discard(shared, local, &path, lost);

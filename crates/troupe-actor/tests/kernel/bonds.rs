@@ -4,7 +4,7 @@ use troupe_actor::frame::{self, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::record::FOREVER;
-use troupe_actor::spec::ActorSpec;
+use troupe_actor::spec::{ActorSpec, Overflow};
 use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::Restart;
 
@@ -139,6 +139,81 @@ fn a_notice_that_is_taken_back_in_a_replay_is_no_part_of_it_any_more() {
     assert_eq!(log.take(), Vec::<String>::new());
     let events = world.events();
     assert!(events.iter().any(|event| event.contains("unreproduced")), "{events:?}");
+}
+
+#[test]
+fn a_tag_that_is_taken_over_and_given_back_brings_no_notice_at_all() {
+    // MON-2: the target is on another shard, so that what is said of it is under way for a while.
+    let (world, log) = (World::sharded(2), Log::default());
+    let target = world.spawn(bonded(&Log::default(), Address::NONE));
+    let own = log.clone();
+    let watcher = world.spawn(spawn_spec(
+        Actor::new(move || {
+            let own = own.clone();
+            each(move |frame, out| {
+                if frame.kind == kind::DOWN {
+                    own.add("down");
+                    return Ok(());
+                }
+                out.bond(effect::MONITOR, 7, target);
+                if frame.payload == b"both" {
+                    out.bond(effect::DEMONITOR, 7, Address::NONE);
+                }
+                Ok(())
+            })
+        })
+        .one_at_a_time(),
+    ));
+    world.tell(watcher, "watch");
+    world.run();
+    world.tell(watcher, "both");
+    world.system.kill(target);
+    world.run();
+    assert_eq!(log.take(), Vec::<String>::new());
+}
+
+#[test]
+fn a_full_mailbox_drops_what_is_behind_the_notice_of_a_replay() {
+    // TURN-3, OVF-2: what is dropped from behind the replay is no part of it.
+    let (world, log) = (World::new(), Log::default());
+    world.listen();
+    let target = world.spawn(bonded(&Log::default(), Address::NONE));
+    let own = log.clone();
+    let mut spec = spawn_spec(Actor::new(move || {
+        let own = own.clone();
+        Box::new(move |turn, out| {
+            if turn.frames.len() > 1 {
+                return Err(trap("in company"));
+            }
+            for frame in &turn.frames {
+                own.add(if frame.kind == kind::DOWN { "down" } else { "message" });
+                match frame.payload {
+                    b"watch" => out.bond(effect::MONITOR, 7, target),
+                    // To itself: the mailbox holds the notice of the replay and one message.
+                    b"fill" => (0..3).for_each(|_| out.tell(frame.address, b"x")),
+                    _ => {}
+                }
+            }
+            Ok(())
+        })
+    }));
+    spec.mailbox.max_messages = 1;
+    spec.mailbox.overflow = Overflow::DropOldest;
+    let watcher = world.spawn(spec);
+    world.tell(watcher, "watch");
+    world.run();
+    world.events();
+    log.take();
+    let me = frame::Frame { kind: kind::MESSAGE, flags: 0, corr: 0, address: watcher, payload: b"fill" };
+    let mut record = Vec::new();
+    troupe_actor::record::Record { target: watcher, word: FOREVER, frame: me }.write_to(&mut record);
+    world.system.inject(&record);
+    world.system.kill(target);
+    world.run();
+    // The crashed turn's two frames, then what was left of the three.
+    assert_eq!(log.take(), ["message", "down", "message"]);
+    let unreproduced = world.events().iter().position(|event| event == "unreproduced");
+    assert!(unreproduced.is_some(), "the replay ended with its notice");
 }
 
 #[test]

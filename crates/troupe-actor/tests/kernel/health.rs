@@ -342,6 +342,25 @@ fn a_probe_that_never_answers_ends_the_life() {
 }
 
 #[test]
+fn a_probe_is_not_judged_by_when_the_handler_before_it_began() {
+    // HLT-2
+    let world = World::new();
+    let actor = probed_external(&world);
+    world.tell(actor, "a");
+    let turn = world.only_work(work::TURN);
+    world.begun(&turn, 0, |_| {});
+    world.advance(5_001);
+    world.advance(900);
+    world.done(&turn, |_| {});
+    let probe = world.only_work(work::HEALTH);
+    world.advance(600);
+    assert_eq!(health(&world, actor).0, HealthState::Unknown, "it has run for 600 ms");
+    world.advance(402);
+    assert_eq!(health(&world, actor).0, HealthState::Unhealthy, "it has run for more than 1000 ms");
+    world.done(&probe, |out| say(out, 0, ""));
+}
+
+#[test]
 fn a_busy_handler_is_judged_by_its_running_time() {
     let world = World::new();
     let actor = probed_external(&world);

@@ -343,6 +343,19 @@ impl Model {
         self.fails(key, ReasonTag::Linked, uptime, false, false, false);
     }
 
+    /// An actor whose watcher has not been given all that it sent.
+    #[must_use]
+    pub fn mourned(&self) -> Option<usize> {
+        let sends = |target: usize, watcher: usize| {
+            let waits = |message: &&Message| message.state == State::Sent && message.arrived;
+            let between = |message: &Message| message.from == Party::Actor(target) && message.to == Some(watcher);
+            self.messages.iter().rev().take(200).filter(waits).any(between)
+        };
+        let open = self.watches.iter().filter(|watch| watch.notice == Notice::Open);
+        open.filter_map(|watch| watch.target.filter(|target| sends(*target, watch.watcher)))
+            .find(|target| self.actors[*target].is_live())
+    }
+
     /// Nothing is under way: whoever watched an actor that has ended has heard, and no link outlived it.
     pub(super) fn check_bonds(&mut self) {
         let deaf = self.watches.iter().find(|watch| {

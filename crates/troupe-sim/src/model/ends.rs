@@ -4,6 +4,7 @@ use troupe_actor::counters::LossReason;
 use troupe_actor::id::Address;
 use troupe_actor::reason::{ExitReason, ReasonTag};
 
+use super::health::Due;
 use super::messages::error_of;
 use super::types::{Ending, Expect, Waits};
 use super::{Model, Phase, State};
@@ -89,12 +90,27 @@ impl Model {
         }
     }
 
-    /// The timers of a shard are about to run: a phase of the shutdown may be over.
-    pub fn phases_over(&mut self, shard: usize) {
-        for phase in 0..2 {
-            if self.phases[shard][phase].is_none_or(|at| at > self.now) {
-                continue;
-            }
+    /// The timers of a shard are about to run: probes may be due, a phase of the shutdown may be over.
+    pub fn probes_and_phases(&mut self, shard: usize) {
+        let now = self.now;
+        let mut due = self.probes_due(shard);
+        for (phase, what) in [(0, Due::Drained), (1, Due::Shutdown)] {
+            due.extend(self.phases[shard][phase].filter(|at| *at <= now).map(|at| (at, what)));
+        }
+        due.sort_unstable();
+        for (_, what) in due {
+            let phase = match what {
+                Due::Probe(key) => {
+                    self.probe_due(key);
+                    continue;
+                }
+                Due::Over(key) => {
+                    self.probe_over(key);
+                    continue;
+                }
+                Due::Drained => 0,
+                Due::Shutdown => 1,
+            };
             self.phases[shard][phase] = None;
             self.draining = false;
             for key in self.live.clone() {

@@ -95,9 +95,10 @@ impl Model {
             Work::Turn => self.commit_turn(key, &hand),
             Work::Start => self.commit_start(key, &hand),
             Work::Stop => {}
+            Work::Health => self.commit_probe(key, &hand),
         }
         // One that comes up does so first.
-        if hand.work != Work::Start && self.meets_its_doom(key) {
+        if hand.work != Work::Start && (self.meets_its_doom(key) || self.at_boundary(key)) {
             return;
         }
         let actor = &self.actors[key];
@@ -175,12 +176,16 @@ impl Model {
         free: bool,
     ) {
         self.actors[key].doomed = false;
+        self.forget_probe(key);
         self.actors[key].free_restart = free;
         if self.actors[key].is_supervised() {
             return self.place_fails(key, tag);
         }
         if self.actors[key].taken_down() {
-            return self.life_is_over(key);
+            let killed = self.actors[key].life_killed;
+            self.life_is_over(key);
+            self.actors[key].last = Some(if killed { ReasonTag::Killed } else { tag });
+            return;
         }
         let failure = Failure { tag, uptime, deterministic, several, free };
         let expect = self.judge(key, &failure);
@@ -277,6 +282,7 @@ impl Model {
         });
         self.mark(now + reset);
         self.note(|| format!("#{key} is up, life {incarnation}"));
+        self.arm_probe(key);
         self.meets_its_doom(key);
     }
 

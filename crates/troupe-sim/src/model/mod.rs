@@ -7,6 +7,7 @@
 mod asks;
 mod bonds;
 mod ends;
+mod health;
 mod lives;
 mod messages;
 mod places;

@@ -162,6 +162,7 @@ impl Model {
         (actor.taking_down, actor.life_killed) = (false, false);
         actor.awaiting.clear();
         let last = actor.last;
+        self.forget_probe(key);
         self.note(|| format!("#{key}: its life is over, {last:?}"));
     }
 

@@ -27,8 +27,10 @@ pub struct Pool {
     up: bool,
     /// Every restart of a member that its pool heard of.
     charged: Vec<u64>,
-    /// Those of them that it heard of while it was up for certain.
+    /// Those of them that it could pay for while it was up for certain.
     counted: Vec<u64>,
+    /// Number of the last sweep.
+    sweep: u32,
     /// Restarts that were charged to its members.
     paid: usize,
     /// Its budget is spent, so it must go down.
@@ -53,6 +55,7 @@ impl Model {
             up: size == 0,
             charged: Vec::new(),
             counted: Vec::new(),
+            sweep: 0,
             paid: 0,
             spent: false,
         };
@@ -80,19 +83,24 @@ impl Model {
     /// A signal about a pool is about to reach this shard.
     pub(super) fn pool_signal(&mut self, shard: usize, signal: &Signal) {
         match signal {
-            Signal::Sweep(id, sweep, _) if self.pools.contains_key(id) => self.sweep(shard, *id, sweep),
+            Signal::Sweep(id, sweep, number) if self.pools.contains_key(id) => {
+                self.note(|| format!("shard {shard}: {id:?} {sweep:?}"));
+                self.pool_goes(*id, sweep, *number);
+                self.sweep(shard, *id, sweep);
+            }
             Signal::Child(report) => self.pool_report(report),
             _ => {}
         }
     }
 
+    /// The pool wants something of its members; the last thing that it wanted counts.
+    fn pool_goes(&mut self, id: SupervisorId, sweep: &Sweep, number: u32) {
+        let Some(pool) = self.pools.get_mut(&id).filter(|pool| pool.sweep <= number) else { return };
+        (pool.sweep, pool.up) = (number, matches!(sweep, Sweep::Begin));
+        (pool.spent, pool.pending) = (false, u32::MAX);
+    }
+
     fn sweep(&mut self, shard: usize, id: SupervisorId, sweep: &Sweep) {
-        self.note(|| format!("shard {shard}: {id:?} {sweep:?}"));
-        if let Some(pool) = self.pools.get_mut(&id) {
-            pool.up = matches!(sweep, Sweep::Begin);
-            pool.spent = false;
-            pool.pending = u32::MAX;
-        }
         let is_member = |key: &usize| {
             let actor = &self.actors[*key];
             actor.pool() == Some(id) && self.shard_of(actor.address) == shard && actor.expect.is_none()
@@ -144,12 +152,12 @@ impl Model {
             }
             Report::Restarted(_, true) => {
                 pool.charged.push(now);
-                if pool.up {
-                    pool.counted.push(now);
+                if let Some((max, within)) = pool.budget.filter(|_| pool.up) {
+                    let inside = pool.counted.iter().filter(|at| now - **at < within).count();
+                    pool.spent = inside >= max as usize;
+                    // The one that was too many ends the pool, and counts no more.
+                    pool.counted.extend((!pool.spent).then_some(now));
                 }
-                let Some((max, within)) = pool.budget.filter(|_| pool.up) else { return };
-                let inside = pool.counted.iter().filter(|at| now - **at < within).count();
-                pool.spent = inside > max as usize;
                 let (charged, paid, path) = (pool.charged.len(), pool.paid, pool.path.clone());
                 self.require(charged <= paid, "INT-3", || {
                     format!("{path} is charged for {charged} restarts, its members were for {paid}")

@@ -139,6 +139,11 @@ impl Model {
         if phase == Phase::Up && !busy && ending == Some(Ending::Stop) && !awaits {
             return self.fail("STOP-1", format!("#{key} was asked to stop and is {}", status.status));
         }
+        let health = actor.probe.state;
+        self.require(status.health.state == health || phase != Phase::Up, "HLT-1", || {
+            format!("#{key} is said to be {}, expected {health}", status.health.state)
+        });
+        let actor = &self.actors[key];
         let (before, max) = (actor.accepted, actor.traits.mailbox.max_messages);
         self.actors[key].accepted = status.counters.accepted;
         let grew = status.counters.accepted > before && !touched;

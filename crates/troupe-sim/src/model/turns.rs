@@ -67,6 +67,7 @@ impl Model {
             Work::Turn => actor.phase == Phase::Up && !actor.queued_job,
             Work::Start => actor.phase == Phase::Coming && actor.queued_job,
             Work::Stop => actor.phase == Phase::Stopping && actor.queued_job,
+            Work::Health => actor.phase == Phase::Up && actor.queued_job,
         };
         if !fits || actor.hand.is_some() {
             let text =
@@ -161,6 +162,9 @@ impl Model {
             _ => u64::MAX,
         };
         actor.hand = Some(Hand { number, deadline, work, frames: Vec::new(), deed: None });
+        if work == Work::Health {
+            self.watch_probe(key);
+        }
         if deadline != u64::MAX {
             self.mark(deadline);
         }
@@ -171,6 +175,8 @@ impl Model {
         let actor = &mut self.actors[key];
         let fits = actor.queued_job && actor.hand.is_some();
         actor.queued_job = false;
+        let number = self.next_job();
+        self.actors[key].hand.iter_mut().for_each(|hand| hand.number = number);
         self.require(fits, "TURN-1", || format!("#{key} goes on with a turn that it did not begin"));
     }
 
@@ -318,6 +324,7 @@ impl Model {
         self.settle_open(key, AskError::Crashed);
         self.actors[key].awaiting.clear();
         let uptime = self.now.saturating_sub(self.actors[key].since);
+        let tag = self.crash_tag(key, tag, deed);
         self.fails(key, tag, uptime, deed.deterministic, several, free);
     }
 

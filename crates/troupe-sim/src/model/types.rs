@@ -4,11 +4,13 @@ use std::collections::{HashMap, VecDeque};
 
 use troupe_actor::ask::AskError;
 use troupe_actor::counters::LossReason;
+use troupe_actor::health::HealthState;
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::tree::spec::SupervisorId;
 
 use super::bonds::Bond;
+use super::health::Probe;
 use crate::plan::Traits;
 
 /// Who sends.
@@ -180,6 +182,8 @@ pub enum Work {
     Start,
     /// Goes down.
     Stop,
+    /// Answers a health probe.
+    Health,
 }
 
 /// A job that was taken.
@@ -241,8 +245,12 @@ pub struct Deed {
     pub bonds: Vec<Bond>,
     /// The tags whose answers it waits for.
     pub awaits: Vec<u32>,
+    /// How it says that it is.
+    pub health: Option<HealthState>,
     /// It failed, with this reason.
     pub failed: Option<ReasonTag>,
+    /// Its handler returned, whatever its result says.
+    pub returned: bool,
     /// It will fail each time.
     pub deterministic: bool,
 }
@@ -357,6 +365,8 @@ pub struct Actor {
     pub been_up: bool,
     /// How its last life ended, until the next one is up.
     pub last: Option<ReasonTag>,
+    /// Its health.
+    pub probe: Probe,
     /// Actors that it is linked with.
     pub links: Vec<Address>,
     /// Its life ends at the next boundary, because a linked actor's did.
@@ -417,6 +427,7 @@ impl Actor {
             life_graces: Vec::new(),
             been_up: false,
             last: None,
+            probe: Probe::default(),
             links: Vec::new(),
             doomed: false,
             next_watch: 1,

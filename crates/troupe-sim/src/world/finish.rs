@@ -50,11 +50,21 @@ impl World {
         for _ in 0..PATIENCE {
             while self.round() {}
             self.verdict()?;
+            // Who is probed never comes to rest.
+            while let Some(key) = self.probed() {
+                self.end_actor(key, true, None, None);
+                while self.round() {}
+                self.verdict()?;
+            }
             let Some(due) = self.system.next_due() else { return Ok(()) };
             self.advance(due.max(self.now()));
         }
         self.model.lock().fail("SUP-0", "the system does not come to rest");
         self.verdict()
+    }
+
+    fn probed(&self) -> Option<usize> {
+        self.model.lock().probed()
     }
 
     fn shut_down(&mut self) {

@@ -111,7 +111,7 @@ impl World {
             start_ms: traits.start_ms,
             external: None,
             parent: None,
-            health: None,
+            health: traits.health,
             state: None,
             observed: Observed::default(),
         }
@@ -285,20 +285,26 @@ impl World {
         let slot = self.slot();
         let waits = self.random.coin();
         let grace = self.random.coin().then(|| self.random.pick::<u64>(&[0, 3, 40, 1_000]));
+        self.end_actor(key, drain, grace, waits.then_some((port, slot)));
+    }
+
+    pub(super) fn end_actor(&mut self, key: usize, drain: bool, grace: Option<u64>, waits: Option<(u32, u32)>) {
         let address = self.before_request(key);
         let mut model = self.model.lock();
-        if waits {
+        if let Some((port, slot)) = waits {
             model.wait(port, slot, Waits::End(key));
         }
         model.end(key, drain, grace);
         drop(model);
-        let waiter = waits.then_some(Waiter { port, slot });
+        let waiter = waits.map(|(port, slot)| Waiter { port, slot });
         self.system.end(address, EndRequest { drain, grace_ms: grace.unwrap_or(u64::MAX), waiter });
         self.check(None);
     }
 
     fn kill(&mut self) {
-        let Some(key) = self.actor() else { return };
+        // One that is watched by whom it has just sent something: its end must not overtake that.
+        let mourned = self.random.coin().then(|| self.model.lock().mourned()).flatten();
+        let Some(key) = mourned.or_else(|| self.actor()) else { return };
         let address = self.before_request(key);
         let lived = self.model.lock().kill(key);
         let killed = self.system.kill(address);

@@ -52,7 +52,7 @@ impl World {
             model.starts_overdue(shard);
             model.graces_over(shard);
             model.life_graces_over(shard);
-            model.phases_over(shard);
+            model.probes_and_phases(shard);
         }
         let mut state = self.system.shards()[shard].state.lock();
         state.refresh_clock(self.system.shared());
@@ -96,8 +96,7 @@ impl World {
             Work::Resume(_) => model.take_again(key),
             Work::Start(..) => model.take_job(key, model::Work::Start),
             Work::Stop => model.take_job(key, model::Work::Stop),
-            // Actors of a run are not probed.
-            Work::Health => {}
+            Work::Health => model.take_job(key, model::Work::Health),
         }
         let number = model.job_of(key).unwrap_or_default();
         drop(model);
@@ -114,7 +113,7 @@ impl World {
         let late = {
             let mut model = self.model.lock();
             let late = model.job_of(held.key) != Some(held.number);
-            let asked = late || model.actors[held.key].killed || model.actors[held.key].life_killed;
+            let asked = late || model.is_killed(held.key, held.number);
             let key = held.key;
             model.require(asked == killed || (held.bitten && killed), "STOP-4", || {
                 format!("#{key} is to be killed: {asked}, its thread knows: {killed}")
