@@ -253,10 +253,12 @@ fn read_component(path: &Path) -> Result<Vec<u8>, HostError> {
         }
     };
     let file = std::fs::File::open(path).map_err(fail)?;
-    if file.metadata().map_err(fail)?.is_dir() {
+    let meta = file.metadata().map_err(fail)?;
+    if meta.is_dir() {
         return Err(HostError::invalid(format!("{} is a folder, not a component", path.display())));
     }
-    let mut wasm = Vec::new();
+    // One byte more than the file has: the read that finds its end needs room too.
+    let mut wasm = Vec::with_capacity(usize::try_from(meta.len().min(COMPONENT_MAX)).unwrap_or(0) + 1);
     file.take(COMPONENT_MAX + 1).read_to_end(&mut wasm).map_err(fail)?;
     if wasm.len() as u64 > COMPONENT_MAX {
         return Err(HostError::invalid(format!("{} is larger than {COMPONENT_MAX} bytes", path.display())));
