@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use parking_lot::Mutex;
+use wasmtime::Engine;
 use wasmtime::component::Component;
 
 use crate::Core;
@@ -118,7 +119,7 @@ impl LoadedComponent {
         };
         self.check_resources(&component)?;
         let main = Prepared::new(engine.clone(), component, &self.geometry)?;
-        let made = Arc::new(Compiled { class, main, overflow: OnceLock::new(), from_cache });
+        let made = Arc::new(Compiled { class, main, second: OnceLock::new(), overflow: OnceLock::new(), from_cache });
         all.insert(key, Arc::clone(&made));
         Ok(made)
     }
@@ -141,21 +142,41 @@ impl LoadedComponent {
 /// A component compiled for one class.
 pub(crate) struct Compiled {
     pub(crate) class: Arc<EngineClass>,
+    /// On the class's first pool, or without one.
     pub(crate) main: Prepared,
+    /// On its second; `None` in it where that could not be.
+    second: OnceLock<Option<Prepared>>,
     overflow: OnceLock<Prepared>,
     from_cache: bool,
 }
 
 impl Compiled {
-    /// The component on the engine that takes over when the pool is full.
+    /// The component on the class's second pool, if it has one. The first who asks waits while it is made.
+    pub(crate) fn second(&self, geometry: &Geometry) -> Option<&Prepared> {
+        if !self.class.may_have_second() {
+            return None;
+        }
+        // What fails here is no error: the engine without a pool takes over.
+        self.second.get_or_init(|| self.on(self.class.second()?, geometry).ok()).as_ref()
+    }
+
+    /// Whether [`Compiled::second`] has nothing left to make.
+    pub(crate) fn has_second(&self) -> bool {
+        self.second.get().is_some()
+    }
+
+    /// The component on the engine that takes over when the pools are full.
     pub(crate) fn overflow(&self, geometry: &Geometry) -> Result<&Prepared, HostError> {
         if let Some(prepared) = self.overflow.get() {
             return Ok(prepared);
         }
-        let engine = self.class.on_demand()?;
-        let bytes = self.main.component().serialize().map_err(|error| HostError::Compile(error.to_string()))?;
-        let component = compile::deserialize(engine, &bytes)?;
-        let prepared = Prepared::new(engine.clone(), component, geometry)?;
+        let prepared = self.on(self.class.on_demand()?, geometry)?;
         Ok(self.overflow.get_or_init(|| prepared))
+    }
+
+    /// The same code on another engine of the class.
+    fn on(&self, engine: &Engine, geometry: &Geometry) -> Result<Prepared, HostError> {
+        let bytes = self.main.component().serialize().map_err(|error| HostError::Compile(error.to_string()))?;
+        Prepared::new(engine.clone(), compile::deserialize(engine, &bytes)?, geometry)
     }
 }

@@ -1,8 +1,8 @@
-//! The process's engines: for each size class of guest memory one that takes instances from a pool
-//! of slots, and one that takes over when the pool is full.
+//! The process's engines: for each size class of guest memory one that takes instances from a small pool
+//! of slots, one with a large pool when that is full, and one without a pool that takes over from both.
 //!
 //! A memory's size class is an input of the compiler, so a component is compiled for its class.
-//! Both engines of a class have the same compile-time settings and accept the same artefact.
+//! All engines of a class have the same compile-time settings and accept the same artefact.
 //! Memories whose size is fixed go to the smallest class that holds them; a memory that may grow
 //! goes to the class of its limit, so that growing never moves it. Every engine's epoch is advanced
 //! by one ticker.
@@ -47,10 +47,13 @@ const RESERVED_PER_CLASS: u64 = 64 << 30;
 const KEEP_RESIDENT: u64 = 1 << 20;
 /// The same where dirty pages cannot be told from clean ones, and all of it is cleared each time.
 const KEEP_RESIDENT_BLIND: u64 = 256 << 10;
+/// Slots of a class's first pool: enough for most programs, and made twenty times as fast as one of
+/// a hundred thousand, whose bookkeeping alone takes eleven megabytes.
+pub(crate) const FIRST_SLOTS: u32 = 512;
 /// Stacks of all classes: each takes two of the process's 65,530 memory mappings.
 const STACKS_TOTAL: u32 = 8192;
-/// Stacks of one class; a class of few slots has one for every sixteenth, because each costs a mapping
-/// when the pool is made.
+/// Stacks of a class's second pool; one of few slots has one for every sixteenth, because each costs a
+/// mapping when the pool is made. The first pool has one for each slot.
 const STACKS_PER_CLASS: u32 = 2048;
 /// Stacks for the host's own frames below the guest's.
 const HOST_FRAMES: usize = 128 << 10;
@@ -103,32 +106,69 @@ impl ClassKey {
     }
 }
 
-/// The two engines of a class.
+/// The engines of a class: two pools, of which the second is made when the first fills up, and one without.
 pub(crate) struct EngineClass {
     pub(crate) key: ClassKey,
     /// `None` where the address space for a pool could not be reserved.
-    pub(crate) pooled: Option<Engine>,
-    /// Slots of the pool.
+    pub(crate) first: Option<Engine>,
+    /// Slots of both pools.
     pub(crate) slots: u32,
+    /// `None` in it where there is none to be had.
+    second: OnceLock<Option<Engine>>,
     on_demand: OnceLock<Engine>,
     options: EngineOptions,
     ticker: Arc<Ticker>,
-    stacks: u32,
+    stacks: AtomicU32,
 }
 
 impl EngineClass {
-    fn new(key: ClassKey, options: EngineOptions, ticker: Arc<Ticker>) -> Result<Self, HostError> {
+    fn new(key: ClassKey, options: EngineOptions, ticker: Arc<Ticker>) -> Self {
         let by_budget = RESERVED_PER_CLASS / key.memory.max(1);
         let slots = u32::try_from((options.pooled_slots as u64).min(by_budget)).unwrap_or(u32::MAX);
-        let stacks = take_stacks(slots);
-        let pooled = if slots == 0 { None } else { Engine::new(&pooled_config(key, options, slots, stacks)).ok() };
-        if let Some(engine) = &pooled {
-            tick(engine, &ticker);
+        let stacks = AtomicU32::new(0);
+        let (second, on_demand) = (OnceLock::new(), OnceLock::new());
+        let mut made = Self { key, first: None, slots, second, on_demand, options, ticker, stacks };
+        let first = slots.min(FIRST_SLOTS);
+        made.first = made.pool(first, first);
+        if made.first.is_none() {
+            made.slots = 0;
         }
-        Ok(Self { key, pooled, slots, on_demand: OnceLock::new(), options, ticker, stacks })
+        made
     }
 
-    /// The engine that takes over when the pool is full.
+    fn pool(&self, slots: u32, stacks: u32) -> Option<Engine> {
+        if slots == 0 {
+            return None;
+        }
+        let stacks = take_stacks(stacks);
+        self.stacks.fetch_add(stacks, Ordering::Relaxed);
+        let engine = Engine::new(&pooled_config(self.key, self.options, slots, stacks)).ok()?;
+        tick(&engine, &self.ticker);
+        Some(engine)
+    }
+
+    /// Whether there is a second pool, or could be.
+    pub(crate) const fn may_have_second(&self) -> bool {
+        self.slots > FIRST_SLOTS
+    }
+
+    /// Whether the first pool has room for so many memories. Without a second one it is simply tried.
+    pub(crate) fn has_room(&self, memories: usize) -> bool {
+        let metrics =
+            self.first.as_ref().filter(|_| self.may_have_second()).and_then(Engine::pooling_allocator_metrics);
+        metrics.is_none_or(|metrics| metrics.memories() + memories <= FIRST_SLOTS as usize)
+    }
+
+    /// The pool for what the first has no room for. Its first caller waits some milliseconds while it is made.
+    pub(crate) fn second(&self) -> Option<&Engine> {
+        let made = self.second.get_or_init(|| {
+            let slots = self.slots.saturating_sub(FIRST_SLOTS);
+            self.pool(slots, STACKS_PER_CLASS.min(slots.div_ceil(16)))
+        });
+        made.as_ref()
+    }
+
+    /// The engine that takes over when the pools are full.
     pub(crate) fn on_demand(&self) -> Result<&Engine, HostError> {
         if let Some(engine) = self.on_demand.get() {
             return Ok(engine);
@@ -141,7 +181,7 @@ impl EngineClass {
 
     /// The engine that compiles for this class.
     pub(crate) fn compiler(&self) -> Result<&Engine, HostError> {
-        match &self.pooled {
+        match &self.first {
             Some(engine) => Ok(engine),
             None => self.on_demand(),
         }
@@ -150,12 +190,11 @@ impl EngineClass {
 
 impl Drop for EngineClass {
     fn drop(&mut self) {
-        STACKS_LEFT.fetch_add(self.stacks, Ordering::Relaxed);
+        STACKS_LEFT.fetch_add(*self.stacks.get_mut(), Ordering::Relaxed);
     }
 }
 
-fn take_stacks(slots: u32) -> u32 {
-    let wanted = STACKS_PER_CLASS.min(slots.div_ceil(16));
+fn take_stacks(wanted: u32) -> u32 {
     let mut taken = 0;
     let _ = STACKS_LEFT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
         taken = wanted.min(left);
@@ -204,13 +243,13 @@ impl Engines {
         if let Some(found) = classes.get(&key) {
             return Ok(Arc::clone(found));
         }
-        let made = Arc::new(EngineClass::new(key, self.options, Arc::clone(&self.ticker))?);
+        let made = Arc::new(EngineClass::new(key, self.options, Arc::clone(&self.ticker)));
         classes.insert(key, Arc::clone(&made));
         Ok(made)
     }
 }
 
-/// The settings that both engines of a class share; all that the compiler sees is here.
+/// The settings that all engines of a class share; all that the compiler sees is here.
 fn base_config(key: ClassKey, options: EngineOptions) -> Config {
     let mut config = Config::new();
     let explicit = options.trap_handling == TrapHandling::Explicit;

@@ -63,6 +63,7 @@ impl Stock {
 
     /// Fills up; called by the keeper.
     pub(crate) fn fill(&self) {
+        self.plan.prepare_room();
         let wanted = self.wanted.load(Ordering::Relaxed);
         for _ in 0..wanted {
             if self.ready.lock().len() >= wanted {
@@ -117,7 +118,7 @@ impl BehaviorFactory for ComponentFactory {
     }
 
     fn creates_inline(&self) -> bool {
-        self.stock.get().is_some_and(|stock| stock.plan.quick_to_create)
+        self.stock.get().is_some_and(|stock| stock.plan.creates_quickly())
     }
 
     fn retire(&self, behavior: Box<dyn Behavior>) {

@@ -7,11 +7,12 @@ use troupe_actor::reason::{Crash, ReasonTag, StartError};
 
 use crate::capability::wasi;
 use crate::component::{Compiled, LoadedComponent};
-use crate::engine::ClassKey;
+use crate::engine::{ClassKey, FIRST_SLOTS};
 use crate::error::HostError;
 use crate::inline::Gate;
 use crate::instance::ComponentActor;
 use crate::limits::Limits;
+use crate::linker::Prepared;
 use crate::state;
 use crate::trap;
 
@@ -63,19 +64,39 @@ impl Plan {
         self.component.geometry.modules <= QUICK_MODULES && self.component.geometry.memory_initial <= SMALL_MEMORY
     }
 
-    /// Slots of the pool that instances come from.
+    /// Slots of the pools that instances come from.
     pub(crate) fn slots(&self) -> u32 {
-        if self.compiled.class.pooled.is_some() { self.compiled.class.slots } else { 0 }
+        self.compiled.class.slots
     }
 
-    /// Makes an instance: from the pool, or beside it when it is full.
+    /// Whether making an instance holds nobody up for longer than that takes.
+    pub(crate) fn creates_quickly(&self) -> bool {
+        self.quick_to_create && (self.compiled.has_second() || self.compiled.class.has_room(self.memories()))
+    }
+
+    /// Makes the second pool if the first is half full. Takes some milliseconds, so it is left to a thread
+    /// that nobody waits for.
+    pub(crate) fn prepare_room(&self) {
+        if !self.compiled.has_second() && !self.compiled.class.has_room(FIRST_SLOTS as usize / 2) {
+            self.compiled.second(&self.component.geometry);
+        }
+    }
+
+    fn memories(&self) -> usize {
+        self.component.geometry.memories as usize
+    }
+
+    /// Makes an instance: from a pool, or beside them when they are full.
     pub(crate) fn instantiate(self: &Arc<Self>) -> Result<Box<ComponentActor>, StartError> {
-        let failed = match self.compiled.main.instantiate(self) {
-            Ok((store, exports)) => return Ok(Box::new(ComponentActor::new(store, exports, Arc::clone(self)))),
-            Err(failed) => failed,
-        };
-        if !trap::is_pool_full(&failed.0) {
-            return Err(StartError { crash: failed.1, deterministic: true });
+        if self.compiled.class.has_room(self.memories())
+            && let Some(actor) = self.instantiate_with(&self.compiled.main)?
+        {
+            return Ok(actor);
+        }
+        if let Some(second) = self.compiled.second(&self.component.geometry)
+            && let Some(actor) = self.instantiate_with(second)?
+        {
+            return Ok(actor);
         }
         self.component.core.note_overflow(&self.component, self.compiled.class.key.memory, self.slots());
         let beside = self.compiled.overflow(&self.component.geometry).map_err(|error| no_overflow(&error))?;
@@ -85,11 +106,24 @@ impl Plan {
         }
     }
 
-    /// Makes an instance only if the pool has a slot.
+    /// Makes an instance; `None` when the pool is full.
+    fn instantiate_with(self: &Arc<Self>, prepared: &Prepared) -> Result<Option<Box<ComponentActor>>, StartError> {
+        match prepared.instantiate(self) {
+            Ok((store, exports)) => Ok(Some(Box::new(ComponentActor::new(store, exports, Arc::clone(self))))),
+            Err(failed) if trap::is_pool_full(&failed.0) => Ok(None),
+            Err(failed) => Err(StartError { crash: failed.1, deterministic: true }),
+        }
+    }
+
+    /// Makes an instance only if a pool has a slot.
     pub(crate) fn instantiate_pooled(self: &Arc<Self>) -> Option<Box<ComponentActor>> {
-        self.compiled.class.pooled.as_ref()?;
-        let (store, exports) = self.compiled.main.instantiate(self).ok()?;
-        Some(Box::new(ComponentActor::new(store, exports, Arc::clone(self))))
+        self.compiled.class.first.as_ref()?;
+        let prepared = if self.compiled.class.has_room(self.memories()) {
+            &self.compiled.main
+        } else {
+            self.compiled.second(&self.component.geometry)?
+        };
+        self.instantiate_with(prepared).ok()?
     }
 }
 

@@ -45,6 +45,26 @@ fn a_full_pool_overflows_and_says_so() {
 }
 
 #[test]
+fn a_large_pool_is_made_when_a_small_one_fills_up() {
+    let (host, heard) = host_with(HostConfig { pooled_slots: 700, ..config() });
+    let factory = factory(&host, ops());
+    let mut actors: Vec<_> = (0..600).map(|_| factory.create().unwrap()).collect();
+    for actor in &mut actors {
+        assert_eq!(turn(actor, &[op::COUNT]), 1u32.to_le_bytes());
+    }
+    assert_eq!(heard.events(), [], "neither pool is full");
+    assert_eq!(actors[599].handle(&[op::UNREACHABLE]).unwrap_err().trap, "unreachable");
+    actors.extend((0..101).map(|_| factory.create().unwrap()));
+    assert!(host.stats().pool_overflows > 0, "both are");
+    assert!(matches!(heard.events()[0], HostEvent::PoolOverflow { slots: 700, .. }), "{:?}", heard.events());
+    // Room in the first pool is used again.
+    actors.drain(..512);
+    let overflows = host.stats().pool_overflows;
+    actors.extend((0..300).map(|_| factory.create().unwrap()));
+    assert_eq!(host.stats().pool_overflows, overflows);
+}
+
+#[test]
 fn no_pool_at_all_works_too() {
     let (host, _) = host_with(HostConfig { pooled_slots: 0, ..config() });
     let mut actor = factory(&host, ops()).create().unwrap();
