@@ -6,7 +6,6 @@ use std::time::Instant;
 
 use parking_lot::Mutex;
 use wasmtime::Engine;
-use wasmtime::component::Component;
 
 use crate::Core;
 use crate::capability::wasi;
@@ -15,7 +14,7 @@ use crate::engine::{ClassKey, EngineClass};
 use crate::error::HostError;
 use crate::geometry::Geometry;
 use crate::limits::Limits;
-use crate::linker::Prepared;
+use crate::linker::{Prepared, Unit};
 
 /// What users may know about a component.
 #[derive(Clone, Debug)]
@@ -105,28 +104,30 @@ impl LoadedComponent {
         }
         let class = self.core.engines.class(key)?;
         let engine = class.compiler()?;
-        let code = compile::code(&self.core, engine, &self.wasm, &self.hash)?;
-        let (component, from_cache) = match code {
-            Code::Fresh(bytes) => (compile::deserialize(engine, &bytes)?, false),
-            Code::Cached(stored) => match compile::load_stored(engine, &stored) {
-                Ok(component) => (component, true),
+        let module = self.geometry.shape.as_ref().map(|shape| shape.module.clone());
+        let is_module = module.is_some();
+        let source = compile::Source { wasm: &self.wasm, hash: &self.hash, module };
+        let (unit, from_cache) = match compile::code(&self.core, engine, &source)? {
+            Code::Fresh(bytes) => (compile::deserialize(engine, is_module, &bytes)?, false),
+            Code::Cached(stored) => match compile::load_stored(engine, is_module, &stored) {
+                Ok(unit) => (unit, true),
                 // Its checksum was right, but the engine will not have it: make it anew.
                 Err(_) => {
-                    let bytes = compile::fresh(&self.core, engine, &self.wasm, &self.hash)?;
-                    (compile::deserialize(engine, &bytes)?, false)
+                    let bytes = compile::fresh(&self.core, engine, &source)?;
+                    (compile::deserialize(engine, is_module, &bytes)?, false)
                 }
             },
         };
-        self.check_resources(&component)?;
-        let main = Prepared::new(engine.clone(), component, &self.geometry)?;
+        self.check_resources(&unit)?;
+        let main = Prepared::new(engine.clone(), unit, &self.geometry)?;
         let made = Arc::new(Compiled { class, main, second: OnceLock::new(), overflow: OnceLock::new(), from_cache });
         all.insert(key, Arc::clone(&made));
         Ok(made)
     }
 
     /// Compares what was read with what the engine found.
-    fn check_resources(&self, component: &Component) -> Result<(), HostError> {
-        let Some(needs) = component.resources_required() else {
+    fn check_resources(&self, unit: &Unit) -> Result<(), HostError> {
+        let Some(needs) = unit.resources_required() else {
             return Err(HostError::invalid("the component takes a core module as an import"));
         };
         let pages = needs.max_initial_memory_size.unwrap_or(0);
@@ -176,7 +177,7 @@ impl Compiled {
 
     /// The same code on another engine of the class.
     fn on(&self, engine: &Engine, geometry: &Geometry) -> Result<Prepared, HostError> {
-        let bytes = self.main.component().serialize().map_err(|error| HostError::Compile(error.to_string()))?;
-        Prepared::new(engine.clone(), compile::deserialize(engine, &bytes)?, geometry)
+        let bytes = self.main.serialize().map_err(|error| HostError::Compile(error.to_string()))?;
+        Prepared::new(engine.clone(), compile::deserialize(engine, geometry.shape.is_some(), &bytes)?, geometry)
     }
 }

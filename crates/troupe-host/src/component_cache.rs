@@ -44,10 +44,11 @@ const ENDING: &str = "cwasm";
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
-    /// The key for a component's hash on an engine.
-    pub(crate) fn of(wasm: &[u8; 32], engine: &Engine) -> Self {
+    /// The key for a component's hash on an engine; `is_module` when its one module was compiled in its place.
+    pub(crate) fn of(wasm: &[u8; 32], is_module: bool, engine: &Engine) -> Self {
         let mut hasher = ShaHasher(Sha256::new());
         hasher.write(wasm);
+        hasher.write_u8(u8::from(is_module));
         hasher.write(env!("CARGO_PKG_VERSION").as_bytes());
         hasher.write_u8(0);
         hasher.write(env!("TROUPE_WASMTIME_VERSION").as_bytes());

@@ -9,6 +9,7 @@ use wasmparser::{
     Payload, TypeRef,
 };
 
+use crate::direct::Shape;
 use crate::error::HostError;
 
 /// Bytes of a page where a memory does not say otherwise.
@@ -41,6 +42,8 @@ pub struct Geometry {
     pub imports: Vec<String>,
     /// Names of the exports.
     pub exports: Vec<String>,
+    /// What it is called by where it is one core module and nothing else.
+    pub(crate) shape: Option<Shape>,
 }
 
 impl Geometry {
@@ -55,7 +58,11 @@ impl Geometry {
             let payload = payload.map_err(|error| scan.broken(bytes, &error))?;
             scan.take(payload).map_err(|error| scan.broken(bytes, &error))?;
         }
-        scan.finish()
+        let mut found = scan.finish()?;
+        if found.modules == 1 && found.imports.is_empty() {
+            found.shape = Shape::of(bytes);
+        }
+        Ok(found)
     }
 }
 

@@ -8,8 +8,8 @@ use troupe_actor::frame::effect;
 use troupe_actor::health::Health;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
 use wasmtime::Store;
-use wasmtime::component::{TypedFunc, WasmList};
 
+use crate::exports::{Exports, Output};
 use crate::inline;
 use crate::plan::Plan;
 use crate::state::{FIRST_LOOK, HostState};
@@ -25,35 +25,6 @@ const TURN_BYTES: usize = 512;
 const LINE: usize = 64;
 /// Processor time a guest may take to go down.
 const STOP_BUDGET: u64 = 100_000_000;
-
-pub(crate) type StartFunc = TypedFunc<(&'static [u8],), (Result<(), String>,)>;
-pub(crate) type StopFunc = TypedFunc<(), ()>;
-pub(crate) type HealthFunc = TypedFunc<(), (Vec<u8>,)>;
-
-/// The export `handle`, typed by where its result may be read.
-#[derive(Clone, Copy)]
-pub(crate) enum Handle {
-    /// The result stays in the guest's memory until the next call: it is read there.
-    View(TypedFunc<(&'static [u8],), (WasmList<u8>,)>),
-    /// The guest frees its result right after the call, so it is copied first.
-    Owned(TypedFunc<(&'static [u8],), (Vec<u8>,)>),
-}
-
-/// The exports of one instance.
-#[derive(Clone, Copy)]
-pub(crate) struct Exports {
-    pub(crate) handle: Handle,
-    pub(crate) start: Option<StartFunc>,
-    pub(crate) stop: Option<StopFunc>,
-    pub(crate) health: Option<HealthFunc>,
-}
-
-/// The last turn's result.
-enum Output {
-    None,
-    View(WasmList<u8>),
-    Owned(Vec<u8>),
-}
 
 /// One incarnation of a component.
 pub(crate) struct ComponentActor {
@@ -85,10 +56,7 @@ impl ComponentActor {
 
     /// Calls `handle` on a fiber, with [`ComponentActor::turn`] as its argument.
     pub(crate) async fn handle_on_fiber(&mut self) -> wasmtime::Result<()> {
-        self.output = match &self.exports.handle {
-            Handle::View(handle) => Output::View(handle.call_async(&mut self.store, (&self.turn,)).await?.0),
-            Handle::Owned(handle) => Output::Owned(handle.call_async(&mut self.store, (&self.turn,)).await?.0),
-        };
+        self.output = self.exports.handle_on_fiber(&mut self.store, &self.turn).await?;
         Ok(())
     }
 
@@ -111,12 +79,11 @@ impl ComponentActor {
 
 impl Behavior for ComponentActor {
     fn start(&mut self, config: &[u8]) -> Result<(), StartError> {
-        let Some(start) = self.exports.start else { return Ok(()) };
         self.begin(self.plan.start_budget, false);
-        let text = match start.call(&mut self.store, (config,)) {
-            Ok((Ok(()),)) => return Ok(()),
-            Ok((Err(text),)) => text,
-            Err(error) => {
+        let text = match self.exports.start(&mut self.store, config) {
+            None | Some(Ok(Ok(()))) => return Ok(()),
+            Some(Ok(Err(text))) => text,
+            Some(Err(error)) => {
                 let crash = trap::start_crash(&error, self.store.data());
                 return Err(StartError { crash, deterministic: false });
             }
@@ -129,11 +96,7 @@ impl Behavior for ComponentActor {
     #[inline]
     fn handle(&mut self, turn: &[u8]) -> Result<(), Crash> {
         self.begin(self.plan.turn_budget, false);
-        let result = match &self.exports.handle {
-            Handle::View(handle) => handle.call(&mut self.store, (turn,)).map(|(list,)| Output::View(list)),
-            Handle::Owned(handle) => handle.call(&mut self.store, (turn,)).map(|(bytes,)| Output::Owned(bytes)),
-        };
-        match result {
+        match self.exports.handle(&mut self.store, turn) {
             Ok(output) => {
                 self.output = output;
                 if self.memory.is_null() {
@@ -148,11 +111,7 @@ impl Behavior for ComponentActor {
 
     #[inline]
     fn output(&self) -> &[u8] {
-        match &self.output {
-            Output::None => &[],
-            Output::View(list) => list.as_le_slice(&self.store),
-            Output::Owned(bytes) => bytes,
-        }
+        self.exports.bytes(&self.store, &self.output)
     }
 
     fn handle_inline(self: Box<Self>, turn: &[u8]) -> InlineTurn {
@@ -183,9 +142,9 @@ impl Behavior for ComponentActor {
     }
 
     fn health(&mut self) -> Result<Health, Crash> {
-        let Some(health) = self.exports.health else { return Ok(Health::default()) };
         self.begin(self.plan.turn_budget, false);
-        let (answer,) = health.call(&mut self.store, ()).map_err(|error| self.crash(&error))?;
+        let Some(answer) = self.exports.health(&mut self.store) else { return Ok(Health::default()) };
+        let answer = answer.map_err(|error| self.crash(&error))?;
         // What `handle` returned last was read already: the guest may have used its memory again.
         Health::read(&answer).ok_or_else(|| {
             let what =
@@ -195,10 +154,9 @@ impl Behavior for ComponentActor {
     }
 
     fn stop(&mut self) {
-        let Some(stop) = self.exports.stop else { return };
         self.begin(STOP_BUDGET, false);
         // The instance is dropped next, whatever happened.
-        let _ = stop.call(&mut self.store, ());
+        let _ = self.exports.stop(&mut self.store);
     }
 }
 

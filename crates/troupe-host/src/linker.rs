@@ -1,15 +1,18 @@
 //! Links a component on an engine: what it imports, which of its exports are asked for, and of what
 //! type they must be.
 
+use std::sync::Arc;
+
 use troupe_actor::reason::Crash;
 use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, Instance, InstancePre, Linker, Type, TypedFunc};
-use wasmtime::{Engine, Store};
+use wasmtime::{Engine, Module, ResourcesRequired, Store};
 
 use crate::capability::wasi::{self, Wasi};
+use crate::direct;
 use crate::error::HostError;
+use crate::exports::{Exports, Handle, Lifted};
 use crate::geometry::Geometry;
-use crate::instance::{Exports, Handle};
 use crate::plan::Plan;
 use crate::state::{self, HostState};
 use crate::trap;
@@ -17,9 +20,35 @@ use crate::trap;
 /// An instantiation that failed: what the engine said, and what it means.
 pub(crate) type Failed = Box<(wasmtime::Error, Crash)>;
 
+/// A component's code on one engine.
+pub(crate) enum Unit {
+    Component(Component),
+    /// The one module that it is, which is called without the component around it.
+    Module(Module),
+}
+
+impl Unit {
+    /// What the engine says it needs.
+    pub(crate) fn resources_required(&self) -> Option<ResourcesRequired> {
+        match self {
+            Self::Component(component) => component.resources_required(),
+            Self::Module(module) => Some(module.resources_required()),
+        }
+    }
+}
+
 /// A component linked on one engine, its exports found and their types checked.
 pub(crate) struct Prepared {
     engine: Engine,
+    linked: Linked,
+}
+
+enum Linked {
+    Component(Box<LinkedComponent>),
+    Direct(Arc<direct::Linked>),
+}
+
+struct LinkedComponent {
     component: Component,
     pre: InstancePre<HostState>,
     handle: ComponentExportIndex,
@@ -30,28 +59,33 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    pub(crate) fn new(engine: Engine, component: Component, geometry: &Geometry) -> Result<Self, HostError> {
-        let mut linker = Linker::new(&engine);
-        if !geometry.imports.is_empty() {
-            wasi::link(&mut linker).map_err(|error| HostError::Engine(error.to_string()))?;
-        }
-        let pre = linker.instantiate_pre(&component).map_err(|error| link_error(&error, geometry))?;
-        let handle = export(&component, "handle", "func(turn: list<u8>) -> list<u8>", is_handle)?
-            .ok_or_else(|| HostError::invalid("the component does not export `handle`"))?;
-        let start = export(&component, "start", "func(config: list<u8>) -> result<_, string>", is_start)?;
-        let stop = export(&component, "stop", "func()", is_stop)?;
-        let health = export(&component, "health", "func() -> list<u8>", is_health)?;
-        let post_return = geometry.handle_has_post_return;
-        Ok(Self { engine, component, pre, handle, start, stop, health, post_return })
+    pub(crate) fn new(engine: Engine, unit: Unit, geometry: &Geometry) -> Result<Self, HostError> {
+        let linked = match (unit, &geometry.shape) {
+            (Unit::Component(component), _) => {
+                Linked::Component(Box::new(LinkedComponent::new(&engine, component, geometry)?))
+            }
+            (Unit::Module(module), Some(shape)) => {
+                Linked::Direct(Arc::new(direct::Linked::new(&engine, module, shape)?))
+            }
+            (Unit::Module(_), None) => return Err(HostError::Engine("a module where a component was".to_owned())),
+        };
+        Ok(Self { engine, linked })
     }
 
-    pub(crate) fn component(&self) -> &Component {
-        &self.component
+    /// The code in the engine's own format.
+    pub(crate) fn serialize(&self) -> wasmtime::Result<Vec<u8>> {
+        match &self.linked {
+            Linked::Component(linked) => linked.component.serialize(),
+            Linked::Direct(linked) => linked.module().serialize(),
+        }
     }
 
     /// Whether the component wants to be started.
     pub(crate) fn has_start(&self) -> bool {
-        self.start.is_some()
+        match &self.linked {
+            Linked::Component(linked) => linked.start.is_some(),
+            Linked::Direct(linked) => linked.has_start(),
+        }
     }
 
     /// A store with an instance in it.
@@ -63,25 +97,46 @@ impl Prepared {
         store.set_hostcall_fuel(plan.limits.hostcall_bytes);
         store.data_mut().turn.begin(plan.start_budget, false);
         store.set_epoch_deadline(state::FIRST_LOOK);
-        let instance = match self.pre.instantiate(&mut store) {
-            Ok(instance) => instance,
-            Err(error) => {
-                let crash = trap::start_crash(&error, store.data());
-                return Err(Box::new((error, crash)));
-            }
+        let made = match &self.linked {
+            Linked::Component(linked) => linked
+                .pre
+                .instantiate(&mut store)
+                .map(|instance| linked.exports(&mut store, instance).map(Exports::Lifted)),
+            Linked::Direct(linked) => linked.instantiate(&mut store).map(|exports| exports.map(Exports::Direct)),
         };
-        match self.exports(&mut store, instance) {
-            Some(exports) => Ok((store, exports)),
-            None => {
+        match made {
+            Ok(Some(exports)) => Ok((store, exports)),
+            Ok(None) => {
                 let error = wasmtime::Error::msg("an export that was there at load is missing");
                 let crash = trap::crash(&error, store.data());
                 Err(Box::new((error, crash)))
             }
+            Err(error) => {
+                let crash = trap::start_crash(&error, store.data());
+                Err(Box::new((error, crash)))
+            }
         }
+    }
+}
+
+impl LinkedComponent {
+    fn new(engine: &Engine, component: Component, geometry: &Geometry) -> Result<Self, HostError> {
+        let mut linker = Linker::new(engine);
+        if !geometry.imports.is_empty() {
+            wasi::link(&mut linker).map_err(|error| HostError::Engine(error.to_string()))?;
+        }
+        let pre = linker.instantiate_pre(&component).map_err(|error| link_error(&error, geometry))?;
+        let handle = export(&component, "handle", "func(turn: list<u8>) -> list<u8>", is_handle)?
+            .ok_or_else(|| HostError::invalid("the component does not export `handle`"))?;
+        let start = export(&component, "start", "func(config: list<u8>) -> result<_, string>", is_start)?;
+        let stop = export(&component, "stop", "func()", is_stop)?;
+        let health = export(&component, "health", "func() -> list<u8>", is_health)?;
+        let post_return = geometry.handle_has_post_return;
+        Ok(Self { component, pre, handle, start, stop, health, post_return })
     }
 
     #[expect(unsafe_code, reason = "types are checked once per component instead of once per instance")]
-    fn exports(&self, store: &mut Store<HostState>, instance: Instance) -> Option<Exports> {
+    fn exports(&self, store: &mut Store<HostState>, instance: Instance) -> Option<Lifted> {
         let handle = instance.get_func(&mut *store, self.handle)?;
         let handle = if self.post_return {
             // SAFETY: `is_handle` has checked this export of this very component: one `list<u8>` in, one out.
@@ -105,7 +160,7 @@ impl Prepared {
             Some(index) => Some(unsafe { TypedFunc::new_unchecked(instance.get_func(&mut *store, index)?) }),
             None => None,
         };
-        Some(Exports { handle, start, stop, health })
+        Some(Lifted { handle, start, stop, health })
     }
 }
 
