@@ -25,6 +25,14 @@ test('every reason and every outcome maps to one code', t => {
   }
 });
 
+test('an error about a crash has no JavaScript frames, any other has', t => {
+  const crash = errorFromNative(numberOf('ERR_ACTOR_CRASHED'), { message: 'x', reason: { tag: 'trap', text: 'y' } });
+  t.is(crash.stack, 'ActorCrashedError: x');
+  t.is((crash.cause as Error).stack, 'GuestTrapError: y');
+  t.regex(errorFromNative(numberOf('ERR_ACTOR_STOPPED'), { message: 'x' }).stack ?? '', /\n +at /);
+  t.not(Error.stackTraceLimit, 0);
+});
+
 test('a crash carries the trap as its cause', t => {
   const error = errorFromNative(numberOf('ERR_ACTOR_CRASHED'), {
     message: 'ask to /user/a: the handler crashed',

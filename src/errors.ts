@@ -262,12 +262,15 @@ export function errorFromNative(
   message = failure.message || context.message,
 ): TroupeError {
   const code = codeOfNumber(number);
-  const actor = failure.actor || context.actor;
-  const cause = CRASHES.has(code) ? trapOf(failure, actor) : undefined;
-  const init: ErrorInit = { message: message || code, actor, cause: cause ?? context.cause };
-  copyData(context, init);
-  copyData(failure, init);
-  return createError(code, init);
+  const make = (): TroupeError => {
+    const actor = failure.actor || context.actor;
+    const cause = CRASHES.has(code) ? trapOf(failure, actor) : undefined;
+    const init: ErrorInit = { message: message || code, actor, cause: cause ?? context.cause };
+    copyData(context, init);
+    copyData(failure, init);
+    return createError(code, init);
+  };
+  return CRASHES.has(code) ? withoutStack(make) : make();
 }
 
 /** The trap behind a crash, as an error of its own. */
@@ -277,10 +280,13 @@ function trapOf(failure: NativeFailure, actor: string | undefined): TroupeError 
   const code = CODE_OF_REASON[reason.tag] ?? 'ERR_INTERNAL';
   const init: ErrorInit = { message: reason.text || reason.tag, actor };
   copyData(failure, init);
-  return withoutStack(() => createError(code, init));
+  return createError(code, init);
 }
 
-/** Where JavaScript was says nothing about a trap in a guest, and finding it out takes longer than a restart. */
+/**
+ * Where JavaScript was says nothing about a crash in a guest: it is where answers are taken in, or the ask itself where
+ * the turn ran on this thread, which nobody can know. Finding it out takes a sixth of a restart.
+ */
 function withoutStack<T>(make: () => T): T {
   const { stackTraceLimit } = Error;
   // Refused, not thrown, where somebody froze the constructor.
