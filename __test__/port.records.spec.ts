@@ -33,7 +33,16 @@ function portOn(native: FakeNative, inline = false): Port {
   };
   const ignore = () => {};
   const isObserving = () => false;
-  return new Port({ native, keepAlive: 'never', inline, onEvent: ignore, onWork: ignore, onFault, isObserving });
+  return new Port({
+    native,
+    keepAlive: 'never',
+    inline,
+    onEvent: ignore,
+    onWork: ignore,
+    onTopic: ignore,
+    onFault,
+    isObserving,
+  });
 }
 
 const echo = () => new FakeNative((record, native) => native.complete(record.slot, 0, record.payload));

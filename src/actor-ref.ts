@@ -10,6 +10,7 @@ import { ASK, SEND } from './port.js';
 import type { RefCore } from './ref-core.js';
 import { type RequestOptions, requestOptions, type StopOptions, stopOptions } from './request-options.js';
 import type { CustomState } from './state.js';
+import type { SubscribeActorOptions } from './topics.js';
 
 /** States that an actor goes through. `terminated` and `failed` are for good. */
 export type ActorState =
@@ -236,6 +237,23 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
   /** Leaves a group; `false` when it is not in it. */
   leave(group: string): boolean {
     return this.#core.leave(checkName(group, 'group'));
+  }
+
+  /**
+   * Subscribes the actor to the topics that match a pattern, until it ends or {@link ActorRef.unsubscribe} is called:
+   * what is published after the call comes into its mailbox. Subscribing twice is the same as once. `false` when
+   * the actor has ended.
+   */
+  subscribe(pattern: string, options?: SubscribeActorOptions): boolean {
+    return this.#core.subscribe(pattern, options);
+  }
+
+  /**
+   * Takes a subscription back that {@link ActorRef.subscribe} or the option `subscribe` made: after the call
+   * no message of it begins to be handled. `false` when there was none.
+   */
+  unsubscribe(pattern: string): boolean {
+    return this.#core.unsubscribe(pattern);
   }
 
   /** The path, as JSON. */

@@ -3,10 +3,12 @@
  * handlers that run on the thread of the system they belong to.
  */
 import type { ActorRef } from './actor-ref.js';
+import type { PublishOptions } from './broker.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
 import type { HealthAnswer } from './health.js';
 import type { RequestOptions } from './request-options.js';
+import type { SubscribeActorOptions } from './topics.js';
 
 /** Writes log lines of an actor; they become `log` events. */
 export interface ActorLog {
@@ -29,6 +31,10 @@ export interface ActorContext<State = undefined, Message = never> {
   state: State;
   /** The actor that sent the message, without a codec; `undefined` for a message from outside, or for a request. */
   readonly sender: ActorRef | undefined;
+  /** The topic of a published message; `undefined` for one that was sent to the actor. */
+  readonly topic: string | undefined;
+  /** Whether it was published before the subscription began, and kept. */
+  readonly retained: boolean;
   /** The actor itself. */
   readonly self: ActorRef<Message, unknown>;
   /** Which life this is: 1 for the first. */
@@ -51,6 +57,29 @@ export interface ActorContext<State = undefined, Message = never> {
   join(group: string): boolean;
   /** Leaves a group. */
   leave(group: string): boolean;
+  /** Publishes at once, with this actor as the publisher; with `confirm`, as `system.publish` does. */
+  publish<Published = Uint8Array>(
+    topic: string,
+    message: Published,
+    options: PublishOptions<Published> & { readonly confirm: true },
+  ): Promise<number>;
+  publish<Published = Uint8Array>(
+    topic: string,
+    message: Published,
+    options: PublishOptions<Published> & {
+      readonly codec: Codec<Published, unknown>;
+      readonly confirm?: false | undefined;
+    },
+  ): void;
+  publish(
+    topic: string,
+    message: Uint8Array,
+    options?: PublishOptions & { readonly confirm?: false | undefined },
+  ): void;
+  /** Subscribes the actor, as `ref.subscribe` does: over its restarts, until its end. */
+  subscribe(pattern: string, options?: SubscribeActorOptions): boolean;
+  /** Takes a subscription back, as `ref.unsubscribe` does. */
+  unsubscribe(pattern: string): boolean;
   /** Stops the actor after the message in hand. */
   stop(): void;
   /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */

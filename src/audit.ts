@@ -39,6 +39,10 @@ export interface Audit {
   readonly lateReplies: number;
   /** Dead letters since the system was created: a record of each message that was refused, failed, discarded or expired. */
   readonly deadLetters: Tally;
+  /** Published messages that nobody was subscribed to; offered to nobody, so no part of the sums. */
+  readonly unheard: number;
+  /** Published messages for subscriptions of this environment that it was too busy to take; no part of the sums. */
+  readonly dropped: number;
   /** Actors by state. */
   readonly actors: Readonly<Record<string, number>>;
 }

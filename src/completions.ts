@@ -3,7 +3,7 @@
  * records per turn of the event loop (`BP-3`). A record is four words (payload length, slot,
  * status, aux) and the payload, padded to eight bytes.
  */
-import { EVENT_SLOT, LARGE_PAYLOAD, type NativeHot, WORK_SLOT } from './native.js';
+import { EVENT_SLOT, LARGE_PAYLOAD, type NativeHot, TOPIC_SLOT, WORK_SLOT } from './native.js';
 import type { Slot, Slots } from './slots.js';
 
 /** Size of each of the two buffers. */
@@ -30,6 +30,9 @@ export class SharedBuffer {
 /** Takes a piece of work, which lies in `bytes` from `start` to `end` during the call only. */
 export type OnWork = (kind: number, bytes: Uint8Array, start: number, end: number) => void;
 
+/** Takes a published message, which lies in `bytes` from `start` to `end` during the call only. */
+export type OnTopic = (bytes: Uint8Array, start: number, end: number) => void;
+
 /** What a reader needs. */
 export interface CompletionsOptions {
   readonly slots: Slots;
@@ -39,6 +42,7 @@ export interface CompletionsOptions {
   readonly finish: (slot: Slot) => void;
   readonly onEvent: (json: Uint8Array) => void;
   readonly onWork: OnWork;
+  readonly onTopic: OnTopic;
   readonly onFault: (error: unknown) => void;
 }
 
@@ -158,6 +162,10 @@ export class Completions {
       }
       if (number === WORK_SLOT) {
         this.#options.onWork(status, bytes, start, end);
+        return;
+      }
+      if (number === TOPIC_SLOT) {
+        this.#options.onTopic(bytes, start, end);
         return;
       }
       const slot = this.#slots.find(number);

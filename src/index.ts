@@ -15,6 +15,7 @@ export {
 export type { ActorCounters, ActorRef, ActorState, ActorStatus, Down } from './actor-ref.js';
 export type { Audit, Tally } from './audit.js';
 export type { Branch, ChildCount, SupervisorStats } from './branch.js';
+export type { ListenOptions, PublishOptions, SubscribeOptions } from './broker.js';
 export type { CacheFolder } from './cache-folder.js';
 export {
   type AutoShutdown,
@@ -134,6 +135,7 @@ export {
 } from './schema.js';
 export type { HandledSignal } from './signals.js';
 export type { CustomState } from './state.js';
+export type { Subscription, SubscriptionOverflow, TopicMessage } from './subscription.js';
 export type {
   ChildHandle,
   ChildrenOf,
@@ -143,4 +145,5 @@ export type {
   Supervisor,
 } from './supervisor.js';
 export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions, type Named } from './system.js';
+export type { SubscribeActorOptions, TopicSubscription } from './topics.js';
 export type { SupervisorEntry, TreeEntry } from './tree-view.js';

@@ -17,6 +17,8 @@ export interface NativeSystemOptions {
   readonly trapBacktrace: boolean;
   /** Time stands still until {@link NativeSystem.advance} moves it. */
   readonly manualClock: boolean;
+  /** A message published on a topic without subscribers becomes a dead letter. */
+  readonly unheardLetters: boolean;
 }
 
 /** An address that an actor is given for a name. */
@@ -67,6 +69,15 @@ export interface NativeSpawnOptions {
   readonly observe: number;
   /** Custom state for each start. */
   readonly state: Uint8Array | null;
+  /** Topics that it is subscribed to. */
+  readonly subscribe: readonly NativeSubscription[];
+}
+
+/** A subscription. */
+export interface NativeSubscription {
+  readonly pattern: string;
+  readonly group: string | null;
+  readonly once: boolean;
 }
 
 /** Why an actor ended. */
@@ -140,6 +151,8 @@ export interface NativeAudit {
   readonly inHand: number;
   readonly lateReplies: number;
   readonly deadLetters: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
+  readonly unheard: number;
+  readonly dropped: number;
   readonly actors: Readonly<Record<string, number>>;
 }
 

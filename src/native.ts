@@ -20,6 +20,7 @@ import type {
   NativePlace,
   NativeSpawnOptions,
   NativeStatus,
+  NativeSubscription,
   NativeSupervisor,
   NativeSystemOptions,
   NativeTree,
@@ -31,10 +32,11 @@ export * from './native-types.js';
 /** Functions of the hot path: numbers only, memory is shared. */
 export interface NativeHot {
   /**
-   * Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. With `here` 1, what they lead to
-   * for actors of this environment happens at once, and the result is 1 if completions wait.
+   * Takes the first `bytes` of the submit buffer; they may be overwritten afterwards. `how` is made of {@link FLUSH}:
+   * what they lead to for actors of this environment happens at once, some of them publish; with either, the result
+   * is 1 if completions wait.
    */
-  flush(bytes: number, here: number): number;
+  flush(bytes: number, how: number): number;
   /** Runs the record in the scratch buffer here if it may; see {@link INLINE_NOT_RUN}. */
   askInline(bytes: number): number;
   /** Gives back the buffer of the last call, and hands over the next: `which << 31 | bytes`. */
@@ -109,6 +111,14 @@ export interface NativeSystem {
   deadLetter(id: number): NativeDeadLetter | null;
   /** Replaces the custom state for an actor's next start; `false` when it has ended. */
   setState(index: number, tagLo: number, tagHi: number, state: Uint8Array): boolean;
+  /** Subscribes this environment under a number of its own, or throws. */
+  subscribe(tag: number, subscription: NativeSubscription): void;
+  /** What was published before may still be on its way. */
+  unsubscribe(tag: number): boolean;
+  /** Subscribes an actor; `false` when it has ended. */
+  subscribeActor(index: number, tagLo: number, tagHi: number, subscription: NativeSubscription): boolean;
+  /** Takes the subscriptions to a pattern back that the actor did not make itself; `false` when there was none. */
+  unsubscribeActor(index: number, tagLo: number, tagHi: number, pattern: string): boolean;
   /** Whether the threads run, and whether the system takes work. */
   vitals(): NativeVitals;
   listen(mask: number): void;
@@ -138,11 +148,17 @@ export interface NativeBinding {
   lossReasons(): string[];
   /** What is legal about a budget and probably not meant (`INT-5`). */
   budgetWarnings(budget: NativeBudget): string[];
+  /** What is wrong with a topic; `null` for nothing. */
+  checkTopic(topic: string): string | null;
+  /** What is wrong with a pattern or the name of a queue group; `null` for nothing. */
+  checkPattern(pattern: string, group: string | null): string | null;
   calibrate(): void;
   buildInfo(): { version: string; profile: string; target: string };
   panicForTest(): void;
 }
 
+/** {@link NativeHot.flush}: what follows happens on this thread; some of the records publish. */
+export const FLUSH = { here: 1, publishes: 2 } as const;
 /** {@link NativeHot.askInline}: nothing was done, submit the record as usual. */
 export const INLINE_NOT_RUN = -1;
 /** {@link NativeHot.askInline}: accepted, the answer comes to the slot. */
@@ -155,6 +171,8 @@ export const LARGE_PAYLOAD = 0x10000;
 export const EVENT_SLOT = 0xffffffff;
 /** Slot of a completion that is work for an actor that this environment runs; its status is one of {@link WORK}. */
 export const WORK_SLOT = 0xfffffffe;
+/** The slot of published messages: six words, the numbers of the subscriptions, the topic padded to four bytes, the message. */
+export const TOPIC_SLOT = 0xfffffffd;
 /** Kinds of work. The payload is a head of eight words and then frames. */
 export const WORK = { start: 1, turn: 2, stop: 3, abandoned: 4, ended: 5, health: 6 } as const;
 /** Bytes of that head: address (index, tag low, tag high), job, incarnation, definition, generation, frames. */

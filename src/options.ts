@@ -35,6 +35,7 @@ import { checkName } from './names.js';
 import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
 import { forever } from './request-options.js';
 import { type HandledSignal, signalsOption } from './signals.js';
+import { subscribeShape, type TopicSubscription } from './topics.js';
 
 const KIB = 1024;
 const MIB = 1024 ** 2;
@@ -93,6 +94,8 @@ export interface SystemOptions {
   readonly deadLetters?: number | undefined;
   /** Whether dead letters keep their messages, so that they can be sent again: `true`, or how many bytes; default `false`. */
   readonly captureDeadLetters?: boolean | CaptureOptions | undefined;
+  /** Whether a message that nobody is subscribed to is a dead letter, `no-subscriber`; default `false`. */
+  readonly unheardDeadLetters?: boolean | undefined;
   /** Functions that are told of all its actors; default none. */
   readonly events?: EventCallbacks | undefined;
   /** Longest wait for what a hook or a listener returned; default `'5s'`, `Infinity` is allowed. */
@@ -168,6 +171,8 @@ export interface SpawnOptions {
   readonly state?: unknown;
   /** Whether each start of the guest is given the state as it is then; default `false`. */
   readonly stateInConfig?: boolean | undefined;
+  /** Topics it is subscribed to, from before its start until its end; default none. */
+  readonly subscribe?: readonly (string | TopicSubscription)[] | undefined;
   /** What is to go wrong, in a test; default nothing. */
   readonly faults?: Faults | undefined;
 }
@@ -220,6 +225,7 @@ export const actorFields = {
   inline: flag,
   health: healthShape,
   faults: faultsShape,
+  subscribe: subscribeShape,
 };
 
 /** How often and how soon something is restarted. */
@@ -266,6 +272,7 @@ const systemShape = shape({
   trapBacktrace: flag,
   deadLetters: integer({ min: 0, max: 1_000_000 }),
   captureDeadLetters: captureShape,
+  unheardDeadLetters: flag,
   events: callbacksShape,
   hookTimeout: hookLimit,
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
@@ -319,6 +326,7 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
       poolMemory: POOL_SLOTS,
       trapBacktrace: given.trapBacktrace ?? true,
       manualClock,
+      unheardLetters: given.unheardDeadLetters ?? false,
     },
     keepAlive: given.keepAlive ?? 'busy',
     logger: given.logger,
@@ -383,6 +391,7 @@ export function actorTemplate(given: CheckedActor, { limits, inline, local }: Ac
     observe: 0,
     state: null,
     ...faultsTemplate(given.faults),
+    subscribe: given.subscribe ?? [],
   };
 }
 

@@ -4,12 +4,13 @@
  * the spot, but only while nothing of this environment is on its way to the same actor or from it:
  * that keeps the order of what one caller sends (`ORD-1`) and of what it is answered (`ORD-3`).
  */
-import { COMPLETION_BYTES, Completions, type OnWork, SharedBuffer } from './completions.js';
-import { createError, type NativeFailure, type TroupeError } from './errors.js';
+import { COMPLETION_BYTES, Completions, type OnTopic, type OnWork, SharedBuffer } from './completions.js';
+import type { NativeFailure, TroupeError } from './errors.js';
 import { parseFailure } from './failures.js';
 import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
-import { INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
-import { MAX_SLOTS, type Slot, Slots, type Waiter } from './slots.js';
+import { FLUSH, INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
+import type { Publication } from './publication.js';
+import { type Slot, Slots, tableFull, type Waiter } from './slots.js';
 import { TurnBudget } from './turn-budget.js';
 
 /** Where a record goes, or who sends it: an actor, or this environment. */
@@ -37,6 +38,8 @@ export interface PortOptions {
   readonly onEvent: (json: Uint8Array) => void;
   /** Takes work for an actor that this environment runs; see {@link WORK_SLOT}. */
   readonly onWork: OnWork;
+  /** Takes a published message; see {@link TOPIC_SLOT}. */
+  readonly onTopic: OnTopic;
   readonly onFault: (error: unknown) => void;
   /** Whether what runs now follows from observing dead letters. */
   readonly isObserving: () => boolean;
@@ -96,6 +99,8 @@ export class Port {
   readonly slots = new Slots();
   readonly keepAlive: KeepAlive;
   closed = false;
+  /** Some of what was appended is published. */
+  #publishes = false;
   /** What was appended is about actors of this environment: it may be dealt with on this thread. */
   isAboutLocal = false;
   readonly #submit = new SharedBuffer(SUBMIT_BYTES);
@@ -122,7 +127,7 @@ export class Port {
   #skipped = 0;
 
   constructor(options: PortOptions) {
-    const { native, onEvent, onWork, onFault } = options;
+    const { native, onEvent, onWork, onTopic, onFault } = options;
     this.native = native;
     this.#inline = options.inline;
     const buffers = [new SharedBuffer(COMPLETION_BYTES), new SharedBuffer(COMPLETION_BYTES)] as const;
@@ -141,6 +146,7 @@ export class Port {
       finish,
       onEvent,
       onWork,
+      onTopic,
       onFault,
     });
     this.keepAlive = new KeepAlive(options.keepAlive, () => this.#isBusy());
@@ -180,6 +186,19 @@ export class Port {
     return this.#isObserving() ? this.#observer : this.self;
   }
 
+  /** Appends something to publish. */
+  publish({ publisher, kind, payload, slot, isLocal }: Publication): void {
+    this.#publishes = true;
+    if (isLocal) this.isAboutLocal = true;
+    this.submit(publisher, kind, payload, 0, slot);
+  }
+
+  /** Keeps the process alive for a subscription, or no longer. */
+  holdOpen(on: boolean): void {
+    this.#holding += on ? 1 : -1;
+    if (on && !this.keepAlive.held) this.keepAlive.hold();
+  }
+
   /** Hands over what was appended. Whatever must come after it does this first. */
   flush(): void {
     const used = this.#used;
@@ -187,7 +206,9 @@ export class Port {
     this.#used = 0;
     this.#records = 0;
     this.isAboutLocal = false;
-    if (!this.closed) this.hot.flush(used, 0);
+    const how = this.#publishes ? FLUSH.publishes : 0;
+    this.#publishes = false;
+    if (!this.closed) this.hot.flush(used, how);
   }
 
   /** As {@link flush}, but what this leads to for actors of this environment happens here. Whether it did anything. */
@@ -197,7 +218,9 @@ export class Port {
     this.#used = 0;
     this.#records = 0;
     this.isAboutLocal = false;
-    return this.hot.flush(used, 1) === 1;
+    const how = this.#publishes ? FLUSH.here | FLUSH.publishes : FLUSH.here;
+    this.#publishes = false;
+    return this.hot.flush(used, how) === 1;
   }
 
   /** Sends a request and waits for the reply; `record` is {@link ASK} or {@link CHAINED_ASK}. */
@@ -468,11 +491,4 @@ export class Port {
 function later(): { promise: Promise<unknown>; resolve: (value: unknown) => void } {
   const promise = new Promise(keepHandles);
   return { promise, resolve: lastResolve };
-}
-
-/** The error for one wait too many. */
-export function tableFull(): TroupeError {
-  return createError('ERR_MAILBOX_FULL', {
-    message: `${MAX_SLOTS} requests wait for an answer, more cannot be kept: await some of them first`,
-  });
 }

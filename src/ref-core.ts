@@ -22,6 +22,7 @@ import { type Address, ASK, CHAINED_ASK, type Port, SEND, type Target, TELL } fr
 import { SchemaError } from './schema.js';
 import type { Slot } from './slots.js';
 import type { StateCell } from './state.js';
+import { actorSubscription, checkPattern } from './topics.js';
 
 /** The hooks of an actor, as a reference knows them. */
 export interface EndHooks {
@@ -190,6 +191,28 @@ export class RefCore implements Target {
     if (port.closed) return false;
     port.flush();
     return port.native.kill(this.index, this.tagLo, this.tagHi);
+  }
+
+  /** Subscribes the actor; `false` when it has ended. */
+  subscribe(pattern: unknown, options: unknown): boolean {
+    const subscription = actorSubscription(pattern, options);
+    const { port } = this.owner;
+    if (port.closed) return false;
+    port.flush();
+    try {
+      return port.native.subscribeActor(this.index, this.tagLo, this.tagHi, subscription);
+    } catch (error) {
+      throw rethrown(error);
+    }
+  }
+
+  /** Takes what {@link subscribe} did back; `false` when there was nothing. */
+  unsubscribe(pattern: unknown): boolean {
+    const checked = checkPattern(pattern, 'pattern');
+    const { port } = this.owner;
+    if (port.closed) return false;
+    port.flush();
+    return port.native.unsubscribeActor(this.index, this.tagLo, this.tagHi, checked);
   }
 
   link(other: RefCore, together: boolean): void {

@@ -4,6 +4,8 @@
  * kept and reused: a wait allocates nothing but its promise.
  */
 
+import { createError, type TroupeError } from './errors.js';
+
 const INDEX_BITS = 22;
 const INDEX_MASK = (1 << INDEX_BITS) - 1;
 /** Index and generation together stay below 2³¹, where numbers need no box. */
@@ -116,4 +118,11 @@ function clear(slot: Slot): void {
   slot.resolve = nothing;
   slot.reject = nothing;
   slot.release = undefined;
+}
+
+/** The error for one wait too many. */
+export function tableFull(): TroupeError {
+  return createError('ERR_MAILBOX_FULL', {
+    message: `${MAX_SLOTS} requests wait for an answer, more cannot be kept: await some of them first`,
+  });
 }

@@ -14,8 +14,9 @@ import { type LocalActors, SPAWNED } from './local/local-actors.js';
 import { checkName } from './names.js';
 import { INLINE_FAILED, type NativePeer, native } from './native.js';
 import { besideOptions, type SpawnOptions, type SpawnTemplate, type SystemSettings, spawnTemplate } from './options.js';
-import { type Port, tableFull } from './port.js';
+import type { Port } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
+import { tableFull } from './slots.js';
 
 /** Shapes of options that are remembered per component. */
 const MAX_SPECS = 256;
@@ -271,7 +272,7 @@ function keyOf(options: SpawnOptions): string | undefined {
   for (const field in options) {
     if (field === 'name' || field === 'config') continue;
     const value: unknown = options[field as keyof SpawnOptions];
-    const part = field === 'codec' ? codecKey(value) : keyPart(value);
+    const part = field === 'codec' ? codecKey(value) : field === 'subscribe' ? JSON.stringify(value) : keyPart(value);
     if (part === undefined) return undefined;
     key += `${field}=${part};`;
   }

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { type ActorDefinition, type AnyDefinition, codecOf, isDefinition } from './actor.js';
 import { ActorRef, type ActorStatus, coreOf, isActorRef, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
+import { Broker } from './broker.js';
 import { CallWaiter } from './call-waiter.js';
 import { isObject, mismatch } from './check.js';
 import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from './children.js';
@@ -38,6 +39,7 @@ import { SpawnOrGet } from './spawn-or-get.js';
 import { States } from './state.js';
 import { Supervision } from './supervision.js';
 import type { Supervisor } from './supervisor.js';
+import { TopicSpace } from './topic-space.js';
 
 /** Status of an actor in a list, with its reference. */
 export interface ActorEntry extends ActorStatus {
@@ -67,7 +69,7 @@ interface Remains {
 }
 
 /** Actors, the threads they run on, and everything that belongs to them. */
-export class ActorSystem {
+export class ActorSystem extends TopicSpace {
   readonly #native: NativeSystem;
   readonly #port: Port;
   readonly #events: EventHub;
@@ -78,6 +80,7 @@ export class ActorSystem {
   readonly #owner: RefOwner;
   readonly #spawner: Spawner;
   readonly #actors: LocalActors;
+  readonly #broker: Broker;
   readonly #supervision: Supervision;
   readonly #offSignals: () => void;
   readonly #name: string;
@@ -95,6 +98,7 @@ export class ActorSystem {
 
   /** @internal */
   protected constructor(settings: SystemSettings, system: NativeSystem) {
+    super();
     const { name, inline } = settings.native;
     const logger = settings.logger ?? streamLogger(name, () => process.stderr);
     const callers = new Callers();
@@ -112,6 +116,7 @@ export class ActorSystem {
       inline,
       onEvent: json => this.#events.receive(json),
       onWork: (kind, bytes, start, end) => this.#actors.receive(kind, bytes, start, end),
+      onTopic: (bytes, start, end) => this.#broker.receive(bytes, start, end),
       onFault: error => this.#events.fault(error),
       isObserving: this.#letters.isObserving,
     });
@@ -144,11 +149,18 @@ export class ActorSystem {
       },
       onFailure: settings.exitOnFailure ? () => this.#exitProcess() : undefined,
     });
+    const refTo = (index: number, tagLo: number, tagHi: number): ActorRef =>
+      this.#refOf([index, tagLo, tagHi, index, -1], undefined, undefined, undefined) as ActorRef;
+    this.#broker = new Broker({
+      port: this.#port,
+      refTo,
+      failed: (what, error) => this.#events.hookFailed(what, error, ''),
+    });
     this.#actors = new LocalActors({
       port: this.#port,
       callers,
-      refTo: (index, tagLo, tagHi) =>
-        this.#refOf([index, tagLo, tagHi, index, -1], undefined, undefined, undefined) as ActorRef,
+      broker: this.#broker,
+      refTo,
       selfOf: (address, definition) =>
         new ActorRef(new RefCore(this.#owner, address, codecOf(definition), undefined, undefined, true)),
       log: event => this.#events.emit(event),
@@ -175,6 +187,12 @@ export class ActorSystem {
   /** @internal How many definitions of actors in JavaScript can be started. */
   protected get registrations(): number {
     return this.#actors.registered;
+  }
+
+  /** @internal */
+  protected override brokerFor(operation: string): Broker {
+    if (operation === 'subscribe') this.#mustRun(operation);
+    return this.#broker;
   }
 
   /** @internal This environment's side of the bridge. */
@@ -383,7 +401,7 @@ export class ActorSystem {
   }
 
   /** Name and state, and every supervisor with its children and their states, for people. */
-  toString(): string {
+  override toString(): string {
     const state = this.#remains ? 'shut down' : this.#ending ? 'shutting down' : 'running';
     const title = `ActorSystem(${this.#name} ${state})`;
     return this.#port.closed ? title : [title, ...this.#supervision.print()].join('\n');
@@ -416,6 +434,7 @@ export class ActorSystem {
   #close(): void {
     this.#actors.close();
     this.#port.drainAll();
+    this.#broker.close();
     this.#remains = { audit: this.#native.audit(), deadLetters: this.#letters.all() };
     this.#port.close(() => shutDown('the wait'));
     this.#native.close();

@@ -179,6 +179,16 @@ export class FakeNative implements NativeSystem {
   demonitor(): void {}
   link(): void {}
   unlink(): void {}
+  subscribe(): void {}
+  unsubscribe(): boolean {
+    return false;
+  }
+  subscribeActor(): boolean {
+    return false;
+  }
+  unsubscribeActor(): boolean {
+    return false;
+  }
   supervise(node: NativeNode): NativePlace {
     this.started.push(node);
     return placeOf(node);

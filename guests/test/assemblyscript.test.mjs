@@ -41,6 +41,15 @@ test('effects are the golden vectors, byte for byte', async () => {
   assert.deepEqual([effects[1].kind, word(effects[1].payload)], [EFFECT.await, 3]);
 });
 
+test('publishing and subscribing are the golden vectors, and a published message has its topic', async () => {
+  const it = await everyEffect();
+  for (const wish of ['publish', 'subscribe', 'unsubscribe']) {
+    assert.deepEqual(effectsOf(it.raw(message(wish))), vector(new RegExp(`^effect: ${wish}`)));
+  }
+  const [kept] = it.turn(vector(/^turn: topic/)).effects;
+  assert.deepEqual([kept.kind, kept.address, text(kept.payload)], [EFFECT.tell, other, 'orders.eu hi kept']);
+});
+
 test('turns are read as in the golden vectors', async () => {
   const echo = await guest('as-echo');
   echo.start();

@@ -80,6 +80,26 @@ test('an ask says on whose behalf it is made: the message in hand, and nobody on
   assert.deepEqual(requests(it.turn(ask('answer first', 8))), [[2, 0]]);
 });
 
+test('publishing and subscribing are the golden vectors', async () => {
+  const it = await everyEffect();
+  assert.deepEqual(effectsOf(it.raw(message('publish'))), vector(/^effect: publish/));
+  // The number of a subscription is made of what it is to: the same in each life.
+  const subscribe = effectsOf(it.raw(message('subscribe'))).slice();
+  const tag = word(subscribe, 8);
+  new DataView(subscribe.buffer).setUint32(8, 1234, true);
+  assert.deepEqual(subscribe, vector(/^effect: subscribe/));
+  assert.deepEqual(told((await everyEffect()).turn(message('subscribe')))[0][1], tag);
+  assert.deepEqual(told(it.turn(message('unsubscribe'))), [[EFFECT.unsubscribe, tag, '']]);
+});
+
+test('a published message has its topic', async () => {
+  const it = await everyEffect();
+  const [kept] = it.turn(vector(/^turn: topic/)).effects;
+  assert.deepEqual([kept.kind, kept.address, text(kept.payload)], [EFFECT.tell, other, 'orders.eu hi kept']);
+  it.turn(failed(KIND.sendFailed, 17, 'no', 9));
+  assert.deepEqual(told(it.turn(ask('refusals', 1))), [[EFFECT.reply, 1, '9 17 no;']]);
+});
+
 test('awaiting two asks at once names both tags, as in the golden vector', async () => {
   const it = await everyEffect();
   it.turn(ask('all', 1));

@@ -1,10 +1,12 @@
 /** One life of an actor that this environment runs, and what its functions see of it. */
 import { type ActorContext, type ActorLog, Failure } from '../actor.js';
 import { type ActorRef, coreOf, isActorRef } from '../actor-ref.js';
+import type { Broker, PublishOptions } from '../broker.js';
 import { mismatch } from '../check.js';
 import { createError, type TroupeError } from '../errors.js';
 import type { Address } from '../port.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
+import type { SubscribeActorOptions } from '../topics.js';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** Both halves of a deadline that never comes. */
@@ -12,6 +14,7 @@ const NEVER = 0xffffffff;
 
 /** The actor whose life it is. */
 export interface LifeOwner {
+  readonly broker: Broker;
   readonly address: Address;
   readonly self: ActorRef<never, unknown>;
   readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
@@ -40,6 +43,10 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   senderIndex = 0;
   senderTagLo = 0;
   senderTagHi = 0;
+  /** What the message in hand was published on. */
+  topic: string | undefined;
+  /** It was published before the subscription began. */
+  retained = false;
   #controller: AbortController | undefined;
 
   constructor(actor: Owner, incarnation: number) {
@@ -102,6 +109,14 @@ class Context implements ActorContext<unknown, never> {
     return isPort || isNobody ? undefined : actor.refTo(senderIndex, senderTagLo, senderTagHi);
   }
 
+  get topic(): string | undefined {
+    return this.#life.topic;
+  }
+
+  get retained(): boolean {
+    return this.#life.retained;
+  }
+
   get self(): ActorRef<never, unknown> {
     return this.#life.actor.self;
   }
@@ -156,6 +171,22 @@ class Context implements ActorContext<unknown, never> {
   };
 
   readonly leave = (group: string): boolean => this.#life.actor.self.leave(group);
+
+  readonly publish = (topic: string, message: unknown, options?: PublishOptions<never>): never => {
+    const { actor, over } = this.#life;
+    if (over) throw this.#life.overError();
+    return actor.broker.publish(topic, message, options, actor.address) as never;
+  };
+
+  readonly subscribe = (pattern: string, options?: SubscribeActorOptions): boolean => {
+    if (this.#life.over) throw this.#life.overError();
+    return this.#life.actor.self.subscribe(pattern, options);
+  };
+
+  readonly unsubscribe = (pattern: string): boolean => {
+    if (this.#life.over) throw this.#life.overError();
+    return this.#life.actor.self.unsubscribe(pattern);
+  };
 
   readonly stop = (): void => {
     this.#life.stopping = true;

@@ -2,6 +2,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { AnyCodec, AnyFunctions } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
+import type { Broker } from '../broker.js';
 import { servedBy } from '../codec.js';
 import type { NativeEvent } from '../native.js';
 import type { Address } from '../port.js';
@@ -10,6 +11,8 @@ import type { Life, LifeOwner } from './life.js';
 
 /** What its environment does for it. */
 export interface Surroundings {
+  /** Publishes and subscribes. */
+  readonly broker: Broker;
   /** A reference to the sender of a message. */
   refTo(index: number, tagLo: number, tagHi: number): ActorRef;
   /** Takes a log line as an event. */
@@ -51,6 +54,10 @@ export class LocalActor implements LifeOwner {
     this.peers = init.peers;
     this.scope = init.scope;
     this.#surroundings = surroundings;
+  }
+
+  get broker(): Broker {
+    return this.#surroundings.broker;
   }
 
   refTo(index: number, tagLo: number, tagHi: number): ActorRef {

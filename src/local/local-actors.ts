@@ -6,6 +6,7 @@
 import { AsyncResource } from 'node:async_hooks';
 import { type AnyDefinition, codecOf, Failure, functionsOf } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
+import type { Broker } from '../broker.js';
 import { WORK } from '../native.js';
 import type { Port } from '../port.js';
 import type { Callers } from './callers.js';
@@ -25,6 +26,7 @@ export interface LocalArgs {
 export interface LocalActorsOptions extends Surroundings {
   readonly port: Port;
   readonly callers: Callers;
+  readonly broker: Broker;
   /** Makes the reference of an actor to itself. */
   readonly selfOf: (
     address: readonly [number, number, number, number, number],
@@ -49,6 +51,8 @@ const MESSAGE = 1;
 const ASK = 2;
 /** In front of an ask; the kernel does not count it. */
 const CONTEXT = 9;
+const TOPIC = 7;
+const RETAINED = 2 << 16;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
 
@@ -245,7 +249,7 @@ export class LocalActors {
         job.context = job.bytes.subarray(from, from + length);
         continue;
       }
-      if (kind !== MESSAGE && kind !== ASK) {
+      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC) {
         // Nothing that a handler could see.
         job.done += 1;
         continue;
@@ -278,8 +282,13 @@ export class LocalActors {
     life.senderTagLo = words[word + 4]!;
     life.senderTagHi = words[word + 5]!;
     const isPort = life.senderIndex >= 0x80000000;
-    const caller = isPort ? this.#options.callers.take(life.senderTagLo) : undefined;
-    const message = actor.read(bytes.slice(from, to));
+    const kindWord = words[word + 1]!;
+    const isTopic = (kindWord & 0xffff) === TOPIC;
+    life.topic = isTopic ? topicAt(bytes, from, words[from >>> 2]!) : undefined;
+    life.retained = isTopic && (kindWord & RETAINED) !== 0;
+    const begin = isTopic ? from + 4 + ((words[from >>> 2]! + 3) & ~3) : from;
+    const caller = isPort && !isTopic ? this.#options.callers.take(life.senderTagLo) : undefined;
+    const message = actor.read(bytes.slice(begin, to));
     return (caller ?? actor.scope).runInAsyncScope(
       actor.functions.handle,
       actor.functions,
@@ -372,6 +381,10 @@ export class LocalActors {
     this.#options.port.isAboutLocal = true;
     this.#options.port.submit(job.life.actor.address, kind | single, payload, job.number, 0);
   }
+}
+
+function topicAt(bytes: Uint8Array, from: number, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + from + 4, length).toString();
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

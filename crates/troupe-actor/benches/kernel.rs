@@ -26,6 +26,7 @@ use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
 use troupe_actor::supervision::spec::RestartSpec;
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::topics::NoTopics;
 
 const PAYLOAD: usize = 64;
 const HOPS: u32 = 400_000;
@@ -120,6 +121,8 @@ impl Circle {
             captured_bytes: 0,
             seed: 1,
             clock: Clock::monotonic(),
+            topics: Arc::new(NoTopics),
+            unheard_letters: false,
         };
         let system = ActorSystem::new(&config, Arc::new(Ticker::new().unwrap())).unwrap();
         let ended = Arc::new(AtomicU32::new(0));
@@ -170,6 +173,7 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         parent: None,
         health: None,
         state: None,
+        subscriptions: Vec::new(),
         observed: Observed::default(),
     };
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address

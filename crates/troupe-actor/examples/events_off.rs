@@ -16,6 +16,7 @@ use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
 use troupe_actor::supervision::spec::RestartSpec;
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::topics::NoTopics;
 
 const ROUNDS: u32 = 4_000;
 const MESSAGES: u32 = 512;
@@ -92,6 +93,7 @@ fn spec(batches: bool) -> ActorSpec {
         health: None,
         observed: Observed::default(),
         state: None,
+        subscriptions: Vec::new(),
     }
 }
 
@@ -104,6 +106,8 @@ fn measure(batches: bool) -> f64 {
         captured_bytes: 0,
         seed: 1,
         clock: Clock::manual(),
+        topics: Arc::new(NoTopics),
+        unheard_letters: false,
     };
     let system = ActorSystem::manual(&config, Arc::new(Ticker::new().unwrap()));
     let target = system.spawn(&Arc::new(spec(batches)), SpawnArgs::default(), None).unwrap().address;

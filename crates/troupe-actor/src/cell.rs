@@ -14,6 +14,7 @@ use crate::reason::ExitReason;
 use crate::shard::Parked;
 use crate::spec::{ActorSpec, Overflow, SpawnArgs};
 use crate::status::Status;
+use crate::subscriptions::Subscriptions;
 use crate::supervision::decide::History;
 use crate::tree::spec::{Parent, ParentKind, SupervisorId};
 
@@ -202,6 +203,8 @@ pub struct Rare {
     pub place: Option<Place>,
     /// Monitors and links.
     pub bonds: Option<Box<Bonds>>,
+    /// Topics it is subscribed to.
+    pub subscriptions: Option<Box<Subscriptions>>,
     /// Its health, if it is probed.
     pub probe: Option<Box<Probe>>,
     /// Custom state for the next start, in place of the spec's.
@@ -376,6 +379,12 @@ impl Cell {
     #[must_use]
     pub fn is_awaiting(&self) -> bool {
         self.rare.as_deref().is_some_and(|rare| !rare.awaiting.is_empty())
+    }
+
+    /// The tag of one of its subscriptions; `None` when that has ended.
+    #[must_use]
+    pub fn subscription(&self, number: u32) -> Option<u32> {
+        self.rare.as_deref()?.subscriptions.as_deref()?.tag_of(number)
     }
 
     /// Whether there is room for a frame of `bytes` bytes. Answers take none (`OVF-3`), and one

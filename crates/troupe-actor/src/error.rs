@@ -22,6 +22,9 @@ pub enum SpawnError {
         /// Which rule it breaks.
         why: &'static str,
     },
+    /// A topic that it was to be subscribed to is refused.
+    #[error(transparent)]
+    Topic(#[from] crate::topics::TopicError),
     /// The system is shut down.
     #[error("the system is shut down")]
     Shutdown,

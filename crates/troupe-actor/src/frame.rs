@@ -207,12 +207,12 @@ fn topic_head(payload: &[u8]) -> usize {
     word(payload, 0).map_or(0, |len| 4usize.saturating_add((len as usize).saturating_add(3) & !3))
 }
 
-/// The topic and the message in the payload of a topic frame or a publish effect; `None` if it is malformed.
+/// The topic, which should be UTF-8, and the message in the payload of a topic frame or a publish effect;
+/// `None` if it is too short.
 #[must_use]
-pub fn read_topic(payload: &[u8]) -> Option<(&str, &[u8])> {
+pub fn read_topic(payload: &[u8]) -> Option<(&[u8], &[u8])> {
     let len = word(payload, 0)? as usize;
-    let topic = std::str::from_utf8(payload.get(4..4usize.checked_add(len)?)?).ok()?;
-    Some((topic, payload.get(topic_head(payload)..)?))
+    Some((payload.get(4..4usize.checked_add(len)?)?, payload.get(topic_head(payload)..)?))
 }
 
 /// Writes the payload of a topic frame or a publish effect.

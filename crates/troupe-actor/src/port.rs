@@ -4,7 +4,9 @@
 use crate::ask::AskError;
 use crate::event::Event;
 use crate::groups::Member;
+use crate::id::Address;
 use crate::reason::{Crash, ExitReason};
+use crate::topics::TopicError;
 use crate::tree::spec::TreeError;
 
 /// Bytes of a completion's header.
@@ -13,6 +15,21 @@ pub const COMPLETION_BYTES: usize = 16;
 /// The slot of completions that are work for the port's environment: the status is a kind of
 /// [`work`], the payload a head of [`work::HEAD_BYTES`] bytes and then frames.
 pub const WORK_SLOT: u32 = u32::MAX - 1;
+
+/// A published message for an environment that is subscribed.
+#[derive(Clone, Copy, Debug)]
+pub struct TopicMessage<'a> {
+    /// Who published it.
+    pub publisher: Address,
+    /// Its topic.
+    pub topic: &'a str,
+    /// The environment's own numbers of all its subscriptions that get it.
+    pub tags: &'a [u32],
+    /// The message.
+    pub message: &'a [u8],
+    /// It was kept from before the subscription.
+    pub retained: bool,
+}
 
 /// What an environment is given to do for the actors that it runs.
 pub mod work {
@@ -58,6 +75,21 @@ pub trait Port: Send + Sync {
     /// An actor joined a group that the environment watches, or left it; `watch` is the environment's own
     /// number.
     fn group_changed(&self, watch: u32, member: &Member, joined: bool);
+
+    /// Takes a published message, in order with everything else the environment is told. False when
+    /// its queue is full, which the port counts; an environment without subscriptions takes none.
+    fn publish(&self, message: &TopicMessage<'_>) -> bool {
+        let _ = message;
+        false
+    }
+
+    /// A topic that the environment published on is refused.
+    fn refused(&self, slot: u32, error: &TopicError) {
+        let _ = error;
+        let mut bytes = Vec::new();
+        write_completion(&mut bytes, slot, AskError::TopicInvalid as u32, &[]);
+        self.deliver(&bytes);
+    }
 
     /// Something happened.
     fn event(&self, event: &Event);

@@ -46,6 +46,16 @@ pub mod kind {
     pub const UNLINK: u16 = 266;
     /// The sender, which is linked with the target, ended abnormally.
     pub const LINK_DOWN: u16 = 267;
+    /// A published message for its subscribers on one shard; the address is the publisher. The payload
+    /// begins with the subscribers. A port that waits for the count is the target's tag, its slot the
+    /// correlation, with [`FLAG_CONFIRM`](super::FLAG_CONFIRM).
+    pub const PUBLISHED: u16 = 268;
+    /// An environment publishes: the target is the publisher, the address the environment, the
+    /// correlation a slot that is completed with the count of accepted copies, with
+    /// [`FLAG_CONFIRM`](super::FLAG_CONFIRM). The payload is that of the guest's effect.
+    pub const PUBLISH: u16 = 269;
+    /// As [`PUBLISHED`], for one member of a queue group: the first that takes it, in order.
+    pub const GROUPED: u16 = 270;
     /// A port gives up on its ask with this correlation (`CAN-1`).
     pub const ABORT: u16 = 272;
     /// An ask whose payload begins with a [`Context`](crate::chain::Context). Of an actor, the word is its
@@ -57,7 +67,7 @@ pub mod kind {
     pub const CYCLE: u16 = 274;
 }
 
-/// On a message of a port: complete the slot when the message is in the mailbox or refused. The
+/// On a message of a port, or on what it publishes: complete the slot when the message is in the mailbox or refused. The
 /// route's word is how long it may wait for room, in milliseconds.
 pub const FLAG_CONFIRM: u16 = 4;
 /// On work that is done: handlers of this actor wait, so it gets one message a turn.

@@ -10,6 +10,7 @@ use crate::dead_letter::{DeadLetter, DeadLetters, Loss, LossCounts};
 use crate::event::Event;
 use crate::gate::Gate;
 use crate::groups::Groups;
+use crate::hub::Hub;
 use crate::id::ActorId;
 use crate::interrupt::TurnSlot;
 use crate::port::{Port, write_completion};
@@ -30,6 +31,8 @@ pub struct Shared {
     pub groups: Groups,
     /// Who waits until nothing is left to do.
     pub quiet: Quiet,
+    /// Topics.
+    pub hub: Hub,
     gates: Vec<Arc<Gate>>,
     ports: RwLock<Vec<Option<Arc<dyn Port>>>>,
     slots: RwLock<Vec<Option<Arc<TurnSlot>>>>,
@@ -57,12 +60,13 @@ pub struct Shared {
 impl Shared {
     /// For a system with these gates, one per shard.
     #[must_use]
-    pub fn new(gates: Vec<Arc<Gate>>, clock: Clock, seed: u64, dead_letters: DeadLetters) -> Self {
+    pub fn new(gates: Vec<Arc<Gate>>, clock: Clock, seed: u64, dead_letters: DeadLetters, hub: Hub) -> Self {
         Self {
             clock,
             names: Registry::default(),
             groups: Groups::default(),
             quiet: Quiet::default(),
+            hub,
             gates,
             ports: RwLock::new(Vec::new()),
             slots: RwLock::new(Vec::new()),
@@ -104,6 +108,7 @@ impl Shared {
         if let Some(place) = self.ports.write().get_mut(port as usize) {
             *place = None;
         }
+        self.hub.forget_port(port);
     }
 
     /// The port with this index, while it is attached.

@@ -7,6 +7,7 @@ use crate::fault::Faults;
 use crate::health::HealthSpec;
 use crate::id::Address;
 use crate::supervision::spec::RestartSpec;
+use crate::topics::SubscriptionSpec;
 use crate::tree::spec::Parent;
 
 /// What a full mailbox does (`OVF-2`).
@@ -66,6 +67,8 @@ pub struct ActorSpec {
     pub health: Option<HealthSpec>,
     /// Custom state that each start is given, until it is replaced (`PER-2`).
     pub state: Option<Box<[u8]>>,
+    /// Topics that each of these actors is subscribed to, from before its first life until its end (`TOP-9`).
+    pub subscriptions: Vec<SubscriptionSpec>,
     /// What an environment wants to hear of these actors even if it hears of no others.
     pub observed: Observed,
 }

@@ -6,6 +6,7 @@ mod groups;
 mod inject;
 mod quiet;
 mod supervise;
+mod topics;
 mod vitals;
 
 use std::cell::RefCell;
@@ -17,6 +18,7 @@ use crate::counters::Counters;
 use crate::dead_letter::{DeadLetter, DeadLetters, LossCounts};
 use crate::error::{SpawnError, SystemError};
 use crate::gate::Gate;
+use crate::hub::Hub;
 use crate::id::{ActorId, Address};
 use crate::interrupt::{self, TurnSlot};
 use crate::port::Port;
@@ -28,6 +30,7 @@ use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::ticker::Ticker;
+use crate::topics::Topics;
 use crate::worker::{ShardHandle, Workers};
 
 use vitals::Beats;
@@ -48,6 +51,10 @@ pub struct SystemConfig {
     pub seed: u64,
     /// Time.
     pub clock: Clock,
+    /// Who matches topics, for as many shards; [`NoTopics`](crate::topics::NoTopics) for none.
+    pub topics: Arc<dyn Topics>,
+    /// A published message that nobody is subscribed to becomes a dead letter.
+    pub unheard_letters: bool,
 }
 
 /// The conservation law, as it stands (`DLV-2`).
@@ -164,8 +171,9 @@ impl ActorSystem {
             .enumerate()
             .map(|(index, gate)| Arc::new(ShardHandle::new(Shard::new(index as u32, count), Arc::clone(gate))));
         let shards = shards.collect();
+        let hub = Hub::new(Arc::clone(&config.topics), config.unheard_letters);
         let letters = DeadLetters::new(config.dead_letters, config.captured_bytes);
-        let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, letters));
+        let shared = Arc::new(Shared::new(gates, config.clock.clone(), config.seed, letters, hub));
         Self { shared, shards, workers: None, ticker, next_shard: AtomicU32::new(0), beats: Beats::default() }
     }
 
@@ -227,8 +235,8 @@ impl ActorSystem {
             spawned
         };
         let (address, id) = spawned?;
-        // A start, or the timer of the first probe, which a sleeping worker does not know of.
-        if (!inline && !spec.lazy) || spec.health.is_some() {
+        // A start, the timer of the first probe, or a kept message, which a sleeping worker does not know of.
+        if (!inline && !spec.lazy) || spec.health.is_some() || !spec.subscriptions.is_empty() {
             handle.gate.ring();
         }
         Ok(Spawned { address, id, ready: inline || spec.lazy })

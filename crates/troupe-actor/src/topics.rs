@@ -4,6 +4,7 @@
 //! A publish is routed on the publisher's thread at the moment it is published, so the set of
 //! subscriptions is read at one moment.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::id::Address;
@@ -19,6 +20,17 @@ pub struct Subscription {
     pub once: bool,
     /// The queue group: of all its members that match, one gets the message.
     pub group: Option<Arc<str>>,
+}
+
+/// A subscription that is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubscriptionSpec {
+    /// Which topics.
+    pub pattern: Arc<str>,
+    /// The queue group.
+    pub group: Option<Arc<str>>,
+    /// As [`Subscription::once`].
+    pub once: bool,
 }
 
 /// Where one subscription's copy goes.
@@ -87,6 +99,22 @@ pub enum TopicError {
         /// How many.
         limit: usize,
     },
+    /// The actor has as many subscriptions as it can hold.
+    #[error("the subscription to '{topic}' is refused: an actor has at most {limit} subscriptions")]
+    ActorFull {
+        /// The pattern.
+        topic: String,
+        /// How many.
+        limit: usize,
+    },
+    /// The subscription's tag is none that an actor may choose.
+    #[error("the subscription to '{topic}' is refused: the tag {tag} is not below 2147483648")]
+    TagTaken {
+        /// The pattern.
+        topic: String,
+        /// The tag.
+        tag: u32,
+    },
     /// The system was made without topics.
     #[error("this system has no topics")]
     Unavailable,
@@ -126,6 +154,12 @@ pub trait Topics: Send + Sync {
     /// The rule that the topic breaks, or the bound that is reached: nothing is kept then, and what
     /// was kept stays.
     fn retain(&self, topic: &str, publisher: Address, payload: &[u8]) -> Result<Arc<Route>, TopicError>;
+}
+
+impl fmt::Debug for dyn Topics {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Topics")
+    }
 }
 
 /// No topics: everything about them is refused.

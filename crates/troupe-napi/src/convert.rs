@@ -117,6 +117,8 @@ pub struct NativeAudit {
     pub in_hand: f64,
     pub late_replies: f64,
     pub dead_letters: NativeSums,
+    pub unheard: f64,
+    pub dropped: f64,
     pub actors: HashMap<String, f64>,
 }
 
@@ -199,8 +201,9 @@ pub fn by_reason(values: &[u64]) -> NativeSums {
     }
 }
 
-/// The audit, and how many actors are in which state.
-pub fn audit(audit: &Audit) -> NativeAudit {
+/// The audit, published messages that nobody was subscribed to, those that the environment's queue had no
+/// room for, and how many actors are in which state.
+pub fn audit(audit: &Audit, unheard: u64, dropped: u64) -> NativeAudit {
     let counters = &audit.counters;
     let by_status = Status::ALL.iter().zip(audit.census.by_status).filter(|(_, count)| *count > 0);
     let actors = by_status.map(|(status, count)| (status.as_str().to_owned(), f64::from(count))).collect();
@@ -218,6 +221,8 @@ pub fn audit(audit: &Audit) -> NativeAudit {
         in_hand: audit.census.in_hand as f64,
         late_replies: audit.late_replies as f64,
         dead_letters: by_reason(&audit.dead_letters),
+        unheard: unheard as f64,
+        dropped: dropped as f64,
         actors,
     }
 }

@@ -52,6 +52,7 @@ pub mod number {
     pub const RESTART_INTENSITY: u32 = 14;
     pub const NAME_TAKEN: u32 = 15;
     pub const NAME_INVALID: u32 = 16;
+    pub const TOPIC_INVALID: u32 = 17;
     pub const SHUTDOWN: u32 = 20;
     pub const CONFIG: u32 = 21;
     pub const START_FAILED: u32 = 23;
@@ -170,6 +171,7 @@ pub fn spawn_failure(error: &SpawnError) -> (u32, Vec<u8>) {
     let number = match error {
         SpawnError::NameTaken { .. } => number::NAME_TAKEN,
         SpawnError::NameInvalid { .. } => number::NAME_INVALID,
+        SpawnError::Topic(_) => number::TOPIC_INVALID,
         SpawnError::Shutdown => number::SHUTDOWN,
         SpawnError::Start(start) => return (start_number(&start.crash), crash_json(None, &start.crash)),
         _ => number::INTERNAL,
@@ -241,6 +243,7 @@ mod tests {
             (number::CAPABILITY_DENIED, "ERR_CAPABILITY_DENIED"),
             (number::NAME_TAKEN, "ERR_NAME_TAKEN"),
             (number::NAME_INVALID, "ERR_NAME_INVALID"),
+            (number::TOPIC_INVALID, "ERR_TOPIC_INVALID"),
             (number::SHUTDOWN, "ERR_SHUTDOWN"),
             (number::CONFIG, "ERR_CONFIG"),
             (number::START_FAILED, "ERR_START_FAILED"),

@@ -19,6 +19,8 @@ use troupe_actor::system::{CrashedAsk, Inline};
 use crate::error::{Failure, crash_json, number, spawn_failure};
 use crate::system::Core;
 
+/// Of a flush: about actors of this environment.
+const HERE: u32 = 1;
 /// Nothing was done.
 const NOT_RUN: i64 = -1;
 /// Accepted; the answer comes as a completion.
@@ -136,16 +138,20 @@ unsafe extern "C" fn call_take_large(env: sys::napi_env, info: sys::napi_callbac
     array
 }
 
-/// Takes the first `bytes` of the submit buffer. With `here`, what they lead to for actors of this
-/// environment happens at once, and the result says whether completions wait.
-fn flush(core: &Core, bytes: u32, here: u32) -> i64 {
+/// Takes the first `bytes` of the submit buffer. With [`HERE`], what they lead to for actors of this
+/// environment happens at once; 2 says that some publish. With either, the result says whether
+/// completions wait.
+fn flush(core: &Core, bytes: u32, how: u32) -> i64 {
     core.with_submit(|submit| {
         let records = submit.bytes(bytes as usize);
-        if here == 0 {
-            core.system.inject(records);
-            return 0;
+        match how {
+            HERE => core.system.inject_here(records),
+            0 => {
+                core.system.inject(records);
+                return 0;
+            }
+            _ => core.system.inject_published(records, how & HERE != 0),
         }
-        core.system.inject_here(records);
         i64::from(core.port.is_waiting())
     })
 }

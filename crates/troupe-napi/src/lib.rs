@@ -19,4 +19,5 @@ mod slab;
 mod supervisor;
 mod system;
 mod testing;
+mod topics;
 mod tree;

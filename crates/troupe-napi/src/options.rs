@@ -11,9 +11,11 @@ use troupe_actor::health::HealthSpec;
 use troupe_actor::id::Address;
 use troupe_actor::spec::{MailboxSpec, Observed, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
+use troupe_actor::topics::SubscriptionSpec;
 use troupe_host::Limits;
 
 use crate::convert::from_words;
+use crate::topics::NativeSubscription;
 
 /// `Infinity` in a field of 32 bits.
 const FOREVER: u32 = u32::MAX;
@@ -32,6 +34,7 @@ pub struct NativeSystemOptions {
     pub pool_memory: u32,
     pub trap_backtrace: bool,
     pub manual_clock: bool,
+    pub unheard_letters: bool,
 }
 
 #[napi(object)]
@@ -78,6 +81,7 @@ pub struct NativeSpawnOptions {
     pub health_restart: bool,
     pub observe: u32,
     pub state: Either<Uint8Array, Null>,
+    pub subscribe: Vec<NativeSubscription>,
 }
 
 /// Milliseconds; `Infinity`, and its stand-in of 32 bits, are `None`.
@@ -171,6 +175,11 @@ impl NativeSpawnOptions {
             Either::A(bytes) => Some(Box::from(&**bytes)),
             Either::B(_) => None,
         }
+    }
+
+    /// Topics that each of the actors is subscribed to.
+    pub fn subscriptions(&self) -> Vec<SubscriptionSpec> {
+        self.subscribe.iter().map(NativeSubscription::spec).collect()
     }
 
     pub fn mailbox_spec(&self) -> MailboxSpec {

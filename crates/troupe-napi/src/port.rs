@@ -11,11 +11,12 @@ use parking_lot::Mutex;
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::groups::Member;
-use troupe_actor::port::{COMPLETION_BYTES, Port};
+use troupe_actor::port::{COMPLETION_BYTES, Port, TopicMessage};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
+use troupe_actor::topics::TopicError;
 use troupe_actor::tree::spec::TreeError;
 
-use crate::error::{Reason, crash_json, start_number, to_json, tree_failure};
+use crate::error::{Failure, Reason, crash_json, start_number, to_json, tree_failure};
 use crate::event_sink;
 use crate::slab::Slab;
 
@@ -25,6 +26,10 @@ const LARGE_BYTES: usize = 32 * 1024;
 const FLAG_LARGE: u32 = 0x10000;
 /// The slot of events.
 const EVENT_SLOT: u32 = u32::MAX;
+/// The slot of published messages.
+const TOPIC_SLOT: u32 = u32::MAX - 2;
+/// Most published messages that wait for JavaScript, and most bytes of them; one more is dropped.
+const MAX_TOPICS: Topics = Topics { count: 65_536, bytes: 16 * 1024 * 1024 };
 /// Most events of the host that are kept until somebody listens.
 const MAX_EARLY_EVENTS: usize = 16;
 /// Most bytes of completions that wait beside the buffers before events are dropped.
@@ -49,9 +54,22 @@ struct State {
     overflow: Vec<u8>,
     large: HashMap<u32, Vec<u8>>,
     next_large: u32,
+    /// Published messages that wait.
+    topics: Topics,
+    /// Those of them in the current buffer.
+    topics_here: Topics,
+    /// Those for which there was no room so far.
+    dropped: u64,
     /// JavaScript knows that something waits, or looks by itself.
     armed: bool,
     wake: Wake,
+}
+
+/// Published messages: how many, and the bytes of their completions.
+#[derive(Clone, Copy, Default)]
+struct Topics {
+    count: usize,
+    bytes: usize,
 }
 
 /// The wake-up; null once the environment goes down.
@@ -72,6 +90,9 @@ impl EnvPort {
                 overflow: Vec::new(),
                 large: HashMap::new(),
                 next_large: 1,
+                topics: Topics::default(),
+                topics_here: Topics::default(),
+                dropped: 0,
                 armed: false,
                 wake: Wake(std::ptr::null_mut()),
             }),
@@ -133,6 +154,9 @@ impl EnvPort {
         let filled = ((state.current as u32) << 31) | state.used as u32;
         state.current ^= 1;
         state.used = 0;
+        let taken = std::mem::take(&mut state.topics_here);
+        state.topics.count -= taken.count;
+        state.topics.bytes -= taken.bytes;
         state.refill();
         state.armed = true;
         filled
@@ -154,6 +178,11 @@ impl EnvPort {
         if state.used == 0 && state.overflow.is_empty() {
             state.armed = false;
         }
+    }
+
+    /// Published messages for which there was no room.
+    pub fn dropped(&self) -> u64 {
+        self.state.lock().dropped
     }
 
     /// A payload that was too large for the buffers.
@@ -194,7 +223,10 @@ impl State {
         }
     }
 
+    /// The header's first two words are the payload's length and the slot.
     fn append(&mut self, header: &[u8; COMPLETION_BYTES], payload: &[u8]) {
+        let word = |at| troupe_actor::frame::word(header, at).unwrap_or(0);
+        let (len, slot) = (word(0) as usize, word(4));
         let padded = payload.len().next_multiple_of(8);
         let needed = COMPLETION_BYTES + padded;
         if self.overflow.is_empty()
@@ -204,12 +236,20 @@ impl State {
             buffer.write(self.used, header);
             buffer.write(self.used + COMPLETION_BYTES, payload);
             self.used += needed;
+            self.note_here(slot, len);
             return;
         }
         self.overflow.extend_from_slice(header);
         self.overflow.extend_from_slice(payload);
         let end = self.overflow.len() + padded - payload.len();
         self.overflow.resize(end, 0);
+    }
+
+    fn note_here(&mut self, slot: u32, len: usize) {
+        if slot == TOPIC_SLOT {
+            self.topics_here.count += 1;
+            self.topics_here.bytes += len;
+        }
     }
 
     /// Appends completions that are small.
@@ -228,17 +268,22 @@ impl State {
     /// Moves whole completions from the overflow into the current buffer.
     fn refill(&mut self) {
         let Some(buffer) = self.buffer() else { return };
-        let mut end = 0;
-        while let Some((_, _, _, payload)) = read(&self.overflow, end) {
+        let (mut end, mut topics) = (0, Topics::default());
+        while let Some((slot, _, len, payload)) = read(&self.overflow, end) {
             let next = end + COMPLETION_BYTES + payload;
             if self.used + next > buffer.len() || next > self.overflow.len() {
                 break;
+            }
+            if slot == TOPIC_SLOT {
+                topics = Topics { count: topics.count + 1, bytes: topics.bytes + len };
             }
             end = next;
         }
         if end > 0 {
             buffer.write(self.used, self.overflow.get(..end).unwrap_or_default());
             self.used += end;
+            self.topics_here.count += topics.count;
+            self.topics_here.bytes += topics.bytes;
             self.overflow.drain(..end);
         }
     }
@@ -258,6 +303,22 @@ impl State {
             );
         }
     }
+}
+
+/// Six words: the publisher (index, tag low, tag high), 1 for a message that was kept, how many
+/// subscriptions, length of the topic. Then the subscriptions, the topic padded to four bytes, the message.
+fn topic_payload(message: &TopicMessage<'_>) -> Vec<u8> {
+    let TopicMessage { publisher, topic, tags, message, retained } = *message;
+    let (low, high) = (publisher.tag as u32, (publisher.tag >> 32) as u32);
+    let head = [publisher.index, low, high, u32::from(retained), tags.len() as u32, topic.len() as u32];
+    let mut payload = Vec::with_capacity(24 + tags.len() * 4 + topic.len() + 3 + message.len());
+    for word in head.iter().chain(tags) {
+        payload.extend_from_slice(&word.to_le_bytes());
+    }
+    payload.extend_from_slice(topic.as_bytes());
+    payload.resize(payload.len().next_multiple_of(4), 0);
+    payload.extend_from_slice(message);
+    payload
 }
 
 fn header(len: usize, slot: u32, status: u32, aux: u32) -> [u8; COMPLETION_BYTES] {
@@ -319,6 +380,25 @@ impl Port for EnvPort {
     /// Never dropped: a watcher would miss who is in the group.
     fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
         self.complete(EVENT_SLOT, 0, 0, &event_sink::group_json(watch, member, joined));
+    }
+
+    fn publish(&self, message: &TopicMessage<'_>) -> bool {
+        let payload = topic_payload(message);
+        let mut state = self.state.lock();
+        let Topics { count, bytes } = state.topics;
+        if count >= MAX_TOPICS.count || bytes + payload.len() > MAX_TOPICS.bytes {
+            state.dropped += 1;
+            return false;
+        }
+        state.topics = Topics { count: count + 1, bytes: bytes + payload.len() };
+        state.push(TOPIC_SLOT, 0, 0, &payload);
+        self.announce(&mut state);
+        true
+    }
+
+    fn refused(&self, slot: u32, error: &TopicError) {
+        let failure = Failure::from(error);
+        self.complete(slot, failure.number, 0, &failure.json());
     }
 
     fn event(&self, event: &Event) {

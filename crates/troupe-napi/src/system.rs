@@ -20,9 +20,12 @@ use troupe_actor::event::Event;
 use troupe_actor::frame;
 use troupe_actor::id::Address;
 use troupe_actor::port::Port;
+use troupe_actor::record;
 use troupe_actor::shard::EndRequest;
 use troupe_actor::spec::{ActorSpec, External, SpawnArgs};
 use troupe_actor::system::{ActorSystem, Spawned, SystemConfig};
+use troupe_broker::broker::Broker;
+use troupe_broker::limits::Limits;
 use troupe_host::{Host, HostConfig, HostEvent, HostEvents, LoadedComponent, TrapHandling};
 
 use crate::convert::{self, NativeAudit, NativeDeadLetter, NativeStatus, NativeVitals, from_words};
@@ -98,6 +101,8 @@ impl Core {
             captured_bytes: options.captured_bytes as usize,
             seed: options.seed as u64,
             clock: options.clock(),
+            topics: Arc::new(Broker::new(options.threads as usize, Limits::default())),
+            unheard_letters: options.unheard_letters,
         };
         let system = ActorSystem::new(&config, host.ticker())
             .map_err(|error| Failure::new(number::INTERNAL, error.to_string()))?;
@@ -174,6 +179,7 @@ impl Core {
             health: options.health_spec(),
             observed: options.observed(),
             state: options.state(),
+            subscriptions: options.subscriptions(),
         })
     }
 
@@ -194,6 +200,7 @@ impl Core {
             health: options.health_spec(),
             observed: options.observed(),
             state: options.state(),
+            subscriptions: options.subscriptions(),
         }
     }
 
@@ -212,6 +219,10 @@ impl Core {
             user: user.map(Box::from),
         };
         self.system.spawn(&spec, args, Some(self.waiter(slot)))
+    }
+
+    pub const fn port_index(&self) -> u32 {
+        self.port_index
     }
 
     pub const fn waiter(&self, slot: u32) -> Waiter {
@@ -320,6 +331,9 @@ impl NativeSystem {
         record.extend_from_slice(&payload);
         let padded = record.len().next_multiple_of(8);
         record.resize(padded, 0);
+        if record::read(&record, 0).is_some_and(|record| record.frame.kind == record::kind::PUBLISH) {
+            return self.core.system.inject_published(&record, false);
+        }
         self.core.system.inject(&record);
     }
 
@@ -398,7 +412,8 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn audit(&self) -> NativeAudit {
-        convert::audit(&self.core.system.audit())
+        let hub = &self.core.system.shared().hub;
+        convert::audit(&self.core.system.audit(), hub.unheard(), self.core.port.dropped())
     }
 
     #[napi(catch_unwind)]

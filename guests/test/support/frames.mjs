@@ -16,6 +16,7 @@ export const KIND = {
   reply: 3,
   askFailed: 4,
   sendFailed: 5,
+  topic: 7,
   seed: 32,
   incarnation: 33,
   peer: 34,
@@ -24,7 +25,20 @@ export const KIND = {
   state: 37,
 };
 
-export const EFFECT = { reply: 1, fail: 2, tell: 3, ask: 4, log: 11, stop: 12, crash: 13, await: 14, health: 48 };
+export const EFFECT = {
+  reply: 1,
+  fail: 2,
+  tell: 3,
+  ask: 4,
+  publish: 9,
+  subscribe: 10,
+  log: 11,
+  stop: 12,
+  crash: 13,
+  await: 14,
+  unsubscribe: 15,
+  health: 48,
+};
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true });

@@ -11,7 +11,11 @@ export default actor({
     const { other } = context.peers;
     if (other === undefined) throw new Error('the peer "other" is missing');
     const wish = decode(message);
-    if (wish === 'tell') context.tell(other, 'hi', { tag: 9 });
+    if (context.topic !== undefined) context.tell(other, `${context.topic} ${wish}${context.retained ? ' kept' : ''}`);
+    else if (wish === 'publish') context.publish('orders.eu', 'hi', { retain: true, tag: 9 });
+    else if (wish === 'subscribe') context.subscribe('orders.*', { group: 'workers', report: true });
+    else if (wish === 'unsubscribe') context.unsubscribe('orders.*', { group: 'workers' });
+    else if (wish === 'tell') context.tell(other, 'hi', { tag: 9 });
     else if (wish === 'refusals') return refusals;
     else if (wish === 'log') console.error('hi');
     else if (wish === 'stop') context.stop();

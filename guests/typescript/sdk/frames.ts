@@ -7,6 +7,7 @@ export const KIND = {
   reply: 3,
   askFailed: 4,
   sendFailed: 5,
+  topic: 7,
   seed: 32,
   incarnation: 33,
   peer: 34,
@@ -21,20 +22,27 @@ export const EFFECT = {
   fail: 2,
   tell: 3,
   ask: 4,
+  publish: 9,
+  subscribe: 10,
   log: 11,
   stop: 12,
   crash: 13,
   await: 14,
+  unsubscribe: 15,
   health: 48,
 } as const;
 
 const HEADER = 24;
 const RESULT_HEADER = 8;
 const VERSION = 1;
-/** On a tell: a refusal comes back. */
+/** On a tell, a publish or a subscribe: a refusal comes back. */
 const REPORT = 1 << 16;
 /** On an ask: its second word says for which ask it is made. */
 const FOR = 2 << 16;
+/** On a publish: keep the message. On what comes in: it was kept. */
+const RETAIN = 2 << 16;
+const RETAINED = 2;
+const ONCE = 1;
 
 /** Where messages go: a capability that can be kept, compared and sent to, and not made up. */
 export class Address {
@@ -70,6 +78,7 @@ export class Address {
 /** The frame a reader stands on; its fields change with {@link FrameReader.next}. */
 export class FrameReader {
   kind = 0;
+  flags = 0;
   corr = 0;
   payload = new Uint8Array();
   readonly #bytes: Uint8Array;
@@ -89,6 +98,7 @@ export class FrameReader {
     const length = this.#view.getUint32(at, true);
     this.#frame = at;
     this.kind = this.#view.getUint16(at + 4, true);
+    this.flags = this.#view.getUint16(at + 6, true);
     this.corr = this.#view.getUint32(at + 8, true);
     this.payload = this.#bytes.subarray(at + HEADER, at + HEADER + length) as Uint8Array<ArrayBuffer>;
     this.#next = at + HEADER + ((length + 7) & ~7);
@@ -101,6 +111,14 @@ export class FrameReader {
     const low = this.#view.getUint32(at + 16, true);
     const high = this.#view.getUint32(at + 20, true);
     return low === 0 && high === 0 ? undefined : new Address(this.#view.getUint32(at + 12, true), low, high);
+  }
+
+  /** A published message: what it was published on, and what it is. */
+  published(): { topic: Uint8Array; message: Uint8Array<ArrayBuffer>; retained: boolean } {
+    const length = this.word(0);
+    const topic = this.payload.subarray(4, 4 + length);
+    const message = this.payload.subarray(4 + ((length + 3) & ~3)) as Uint8Array<ArrayBuffer>;
+    return { topic, message, retained: (this.flags & RETAINED) !== 0 };
   }
 
   /** A word of the payload. */
@@ -139,6 +157,27 @@ export class ResultWriter {
     this.#words[at >> 2] = timeoutMs;
     this.#words[(at >> 2) + 1] = request;
     this.#bytes.set(payload, at + 8);
+  }
+
+  /** With a tag, a refusal comes back under it. */
+  publish(topic: Uint8Array, payload: Uint8Array, retain: boolean, tag: number | undefined): void {
+    const head = 4 + ((topic.length + 3) & ~3);
+    const flags = (retain ? RETAIN : 0) | (tag === undefined ? 0 : REPORT);
+    const at = this.#open(EFFECT.publish | flags, tag ?? 0, undefined, head + payload.length);
+    this.#words.fill(0, at >> 2, (at + head) >> 2);
+    this.#words[at >> 2] = topic.length;
+    this.#bytes.set(topic, at + 4);
+    this.#bytes.set(payload, at + head);
+  }
+
+  subscribe(tag: number, pattern: Uint8Array, group: Uint8Array, once: boolean, report: boolean): void {
+    const head = 8 + ((pattern.length + 3) & ~3);
+    const at = this.#open(EFFECT.subscribe | (report ? REPORT : 0), tag, undefined, head + group.length);
+    this.#words.fill(0, at >> 2, (at + head) >> 2);
+    this.#words[at >> 2] = pattern.length;
+    this.#words[(at >> 2) + 1] = once ? ONCE : 0;
+    this.#bytes.set(pattern, at + 8);
+    this.#bytes.set(group, at + head);
   }
 
   await(tags: Iterable<number>): void {

@@ -16,7 +16,9 @@ export type {
   Log,
   MessageContext,
   Payload,
+  PublishOptions,
   Refusal,
+  SubscribeOptions,
   TellOptions,
 } from './types.js';
 

@@ -2,11 +2,22 @@
 import { Failure, print } from './errors.js';
 import { type Address, EFFECT, KIND } from './frames.js';
 import type { Outbox } from './outbox.js';
-import type { ActorContext, AskOptions, Log, MessageContext, Payload, TellOptions } from './types.js';
+import type {
+  ActorContext,
+  AskOptions,
+  Log,
+  MessageContext,
+  Payload,
+  PublishOptions,
+  SubscribeOptions,
+  TellOptions,
+} from './types.js';
 
 export class Message implements MessageContext {
   readonly sender: Address | undefined;
   readonly isAsk: boolean;
+  topic: string | undefined;
+  retained = false;
   readonly #actor: ActorContext;
   readonly #outbox: Outbox;
   readonly #corr: number;
@@ -60,6 +71,15 @@ export class Message implements MessageContext {
   ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array> {
     // What is asked after the answer is not for whoever asked.
     return this.#outbox.ask(this.#answered ? 0 : this.#corr, target, payload, options);
+  }
+  publish(topic: string, payload: Payload, options?: PublishOptions): void {
+    this.#outbox.publish(topic, payload, options);
+  }
+  subscribe(pattern: string, options?: SubscribeOptions): number {
+    return this.#outbox.subscribe(pattern, options);
+  }
+  unsubscribe(pattern: string, options?: { group?: string }): void {
+    this.#outbox.unsubscribe(pattern, options);
   }
   stop(): void {
     this.#outbox.stop();

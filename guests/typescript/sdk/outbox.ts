@@ -1,7 +1,7 @@
 /** Everything that leaves the actor: effects of the turn, and the asks that are still open. */
 import { AskError, print } from './errors.js';
 import { Address, EFFECT, type FrameReader, KIND, ResultWriter } from './frames.js';
-import type { AskOptions, Payload, Refusal, TellOptions } from './types.js';
+import type { AskOptions, Payload, PublishOptions, Refusal, SubscribeOptions, TellOptions } from './types.js';
 
 interface OpenAsk {
   resolve(payload: Uint8Array): void;
@@ -45,6 +45,23 @@ export class Outbox {
     this.writer.tell(target, bytesOf(payload), tag);
   }
 
+  publish(topic: string, payload: Payload, { retain = false, tag }: PublishOptions = {}): void {
+    this.#mustBeUp('publish');
+    this.writer.publish(textBytes('publish', topic), bytesOf(payload), retain, tag);
+  }
+
+  subscribe(pattern: string, { group = '', once = false, report = false }: SubscribeOptions = {}): number {
+    this.#mustBeUp('subscribe');
+    const tag = subscriptionTag(pattern, group);
+    this.writer.subscribe(tag, textBytes('subscribe', pattern), textBytes('subscribe', group), once, report);
+    return tag;
+  }
+
+  unsubscribe(pattern: string, { group = '' }: { group?: string } = {}): void {
+    this.#mustBeUp('unsubscribe');
+    this.writer.effect(EFFECT.unsubscribe, subscriptionTag(pattern, group), undefined, new Uint8Array());
+  }
+
   answer(kind: number, corr: number, payload: Payload): void {
     this.writer.effect(kind, corr, undefined, bytesOf(payload));
   }
@@ -86,6 +103,10 @@ export class Outbox {
 
   #check(verb: string, target: Address): void {
     if (!(target instanceof Address)) throw new TypeError(`${verb}: expected an address, received ${print(target)}`);
+    this.#mustBeUp(verb);
+  }
+
+  #mustBeUp(verb: string): void {
     if (!this.#turns) throw new TypeError(`${verb}: an actor can send once it is up, not in start`);
   }
 }
@@ -94,6 +115,21 @@ function bytesOf(payload: Payload): Uint8Array {
   if (typeof payload === 'string') return encoder.encode(payload);
   if (payload instanceof Uint8Array) return payload;
   throw new TypeError(`a payload is a Uint8Array or a string, received ${print(payload)}`);
+}
+
+function textBytes(verb: string, text: string): Uint8Array {
+  if (typeof text === 'string') return encoder.encode(text);
+  throw new TypeError(`${verb}: expected a string, received ${print(text)}`);
+}
+
+/**
+ * The number of a subscription: made of what it is to, so that the next life, which knows nothing of this one,
+ * finds it again. The function is FNV-1a, without the bit of numbers that are not the actor's own.
+ */
+function subscriptionTag(pattern: string, group: string): number {
+  let hash = 0x811c9dc5;
+  for (const unit of `${pattern}\0${group}`) hash = Math.imul(hash ^ (unit.codePointAt(0) ?? 0), 0x01000193);
+  return hash & 0x7fffffff;
 }
 
 /** The host's default is zero; what a user calls zero is the least that can be said. */

@@ -108,6 +108,10 @@ class Runtime<Config> implements Exports {
     const { kind, payload } = reader;
     const definition = this.#definition;
     if (kind === KIND.message || kind === KIND.ask) return context => definition.handle(payload, context);
+    if (kind === KIND.topic) {
+      const { message } = reader.published();
+      return context => definition.handle(message, context);
+    }
     if (kind !== KIND.sendFailed || definition.refused === undefined) return undefined;
     const refusal = this.#outbox.refusal(reader);
     return context => definition.refused?.(refusal, context);
@@ -115,6 +119,11 @@ class Runtime<Config> implements Exports {
 
   #begin(reader: FrameReader, handler: (context: MessageContext) => unknown): void {
     const message = new Message(this.#actor, this.#outbox, reader.kind, reader.corr, reader.address());
+    if (reader.kind === KIND.topic) {
+      const { topic, retained } = reader.published();
+      message.topic = decoder.decode(topic);
+      message.retained = retained;
+    }
     let value: unknown;
     try {
       value = handler(message);

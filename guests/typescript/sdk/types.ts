@@ -14,6 +14,22 @@ export interface TellOptions {
   tag?: number;
 }
 
+export interface PublishOptions {
+  /** Keep the message as the last one of its topic, for subscriptions to come. */
+  retain?: boolean;
+  /** Asks to be told, through `refused`, when the topic is not allowed; the tag says which message it was. */
+  tag?: number;
+}
+
+export interface SubscribeOptions {
+  /** The queue group: of all its members that match, one gets each message. */
+  group?: string;
+  /** A message that matches several of this actor's subscriptions with this option comes once. */
+  once?: boolean;
+  /** Asks to be told, through `refused`, when the pattern is not allowed; the tag is what `subscribe` returned. */
+  report?: boolean;
+}
+
 /** A message of this actor that was not delivered. */
 export interface Refusal {
   /** What `tell` was given. */
@@ -49,10 +65,14 @@ export interface ActorContext {
 
 /** What a handler is given with a message. */
 export interface MessageContext extends ActorContext {
-  /** Who sent it; undefined when it came from outside of the system. */
+  /** Who sent or published it; undefined when it came from outside of the system. */
   readonly sender: Address | undefined;
   /** Whether an answer is waited for. */
   readonly isAsk: boolean;
+  /** What the message was published on; undefined for one that was sent to this actor. */
+  readonly topic: string | undefined;
+  /** Whether it was published before the subscription began, and kept. */
+  readonly retained: boolean;
   /** Answers the ask, once. Answering a message that is no ask is an error. */
   reply(payload: Payload): void;
   /** Fails the ask with an error of the actor's own, once. */
@@ -66,6 +86,15 @@ export interface MessageContext extends ActorContext {
    * its deadline, and fails at once where it would wait for itself.
    */
   ask(target: Address, payload: Payload, options?: AskOptions): Promise<Uint8Array>;
+  /** Publishes a message to everybody who is subscribed to its topic. */
+  publish(topic: string, payload: Payload, options?: PublishOptions): void;
+  /**
+   * Subscribes this actor to the topics that match a pattern: over its restarts, until it ends or takes it back. What
+   * comes is handled as any message. Returns the number of the subscription: the same in each life.
+   */
+  subscribe(pattern: string, options?: SubscribeOptions): number;
+  /** Takes a subscription back; the group is that of the subscription. */
+  unsubscribe(pattern: string, options?: { group?: string }): void;
   /** Stops this actor after the turn. */
   stop(): void;
 }

@@ -318,7 +318,10 @@ pub(super) fn notices(input: &TurnInput, end: usize) -> u32 {
     frames.filter(|frame| frame.kind == frame::kind::DOWN).count() as u32
 }
 
-/// Whether a cell has notices to drop after a turn.
+/// Whether a cell has notices, or messages of ended subscriptions, to drop after a turn.
 pub(super) fn has_unwanted(cell: &Cell) -> bool {
-    cell.rare.as_deref().and_then(|rare| rare.bonds.as_ref()).is_some_and(|bonds| !bonds.unwanted.is_empty())
+    cell.rare.as_deref().is_some_and(|rare| {
+        rare.bonds.as_ref().is_some_and(|bonds| !bonds.unwanted.is_empty())
+            || rare.subscriptions.as_ref().is_some_and(|all| all.has_unwanted())
+    })
 }

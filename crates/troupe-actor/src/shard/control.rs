@@ -77,7 +77,15 @@ impl Shard {
     ) -> Result<(Address, ActorId), SpawnError> {
         match self.move_in(shared, spec, args) {
             Ok((local, address, id)) => {
+                let kept = match self.subscribe_place(shared, local) {
+                    Ok(kept) => kept,
+                    Err(error) => {
+                        behavior.into_iter().for_each(|behavior| spec.factory.retire(behavior));
+                        return Err(error.into());
+                    }
+                };
                 self.first_life(shared, local, behavior, waiter);
+                self.deliver_kept(shared, local, &kept);
                 Ok((address, id))
             }
             Err(error) => {

@@ -128,6 +128,7 @@ impl Shard {
             }
             record::kind::WORK_DONE | record::kind::WORK_BEGUN => return self.take_work(shared, record),
             record::kind::WATCH..=record::kind::LINK_DOWN => return self.take_bond(shared, record),
+            record::kind::PUBLISHED | record::kind::GROUPED => return self.take_published(shared, record),
             _ => return,
         };
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
@@ -244,7 +245,7 @@ impl Shard {
     }
 
     #[cold]
-    fn refuse_dead(&mut self, shared: &Shared, message: &Incoming<'_>) {
+    pub(super) fn refuse_dead(&mut self, shared: &Shared, message: &Incoming<'_>) {
         let reason = if shared.is_closing() && !shared.is_failed() {
             LossReason::Shutdown
         } else if self.resolve(message.target).is_some() {

@@ -4,6 +4,7 @@
 use super::Shard;
 use super::ahead::GROUP;
 use super::deliver::{Incoming, Terms, Wants};
+use super::subscribe;
 use crate::chain::{Chain, Context};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
@@ -45,6 +46,12 @@ impl Plan {
             match frame.kind {
                 effect::ASK if frame.payload.len() < 8 => {
                     return Err(malformed("an ask effect is shorter than its timeout".to_owned()));
+                }
+                effect::PUBLISH if frame::read_topic(frame.payload).is_none() => {
+                    return Err(malformed("a publish effect is shorter than its topic".to_owned()));
+                }
+                effect::SUBSCRIBE if subscribe::read(frame.payload).is_none() => {
+                    return Err(malformed("a subscribe effect is shorter than its pattern".to_owned()));
                 }
                 effect::STOP => plan.stops = true,
                 // Waiting for nothing is no wait.
@@ -107,6 +114,8 @@ impl Shard {
                     answered += u32::from(self.reply(local, frame.corr, frame.payload, failed));
                 }
                 effect::ASK => self.ask(shared, local, incarnation, &frame),
+                effect::PUBLISH => self.publish(shared, local, &frame),
+                effect::SUBSCRIBE | effect::UNSUBSCRIBE => self.subscription_effect(shared, local, &frame),
                 effect::LOG => self.log(shared, local, &frame),
                 effect::MONITOR..=effect::UNLINK => self.bond_effect(shared, local, &frame),
                 // Stop and await are in the plan; kinds of later versions are skipped.

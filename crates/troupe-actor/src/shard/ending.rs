@@ -170,6 +170,9 @@ impl Shard {
         if rare.grouped {
             shared.groups.leave_all(subject.address, &|port| shared.port(port));
         }
+        if rare.subscriptions.is_some() {
+            shared.hub.topics.forget(subject.address);
+        }
         self.retire(local, behavior);
         self.remember_end(
             tag,

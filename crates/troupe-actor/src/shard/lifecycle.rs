@@ -185,6 +185,7 @@ impl Shard {
             free = self.blame(shared, job, crash);
         }
         self.lose_life(shared, local, Some(crash), answers);
+        self.drop_unsubscribed(shared, local);
         #[cfg(troupe_planted)]
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };

@@ -25,8 +25,10 @@ mod lifecycle;
 mod observe;
 mod overflow;
 mod place;
+mod publish;
 mod quiet;
 mod shutdown;
+mod subscribe;
 mod sweep;
 mod talk;
 mod tree;
@@ -40,6 +42,7 @@ pub use control::{ActorStatus, Census, EndRequest};
 pub use external::Parked;
 pub use job::{Job, Outcome, Work};
 pub use joining::Joined;
+pub(crate) use publish::published;
 
 use crate::ask::AskTable;
 use crate::cell::{Cell, Waiter};

@@ -27,20 +27,24 @@ impl Shard {
             return self.accept(shared, message, local);
         }
         match limits.overflow {
-            Overflow::DropOldest => {
-                while !self.cells.get(local as usize).is_some_and(|cell| cell.has_room(bytes)) {
-                    if !self.drop_oldest(shared, local) {
-                        return self.refuse(shared, message, LossReason::MailboxFull);
-                    }
-                }
-                self.accept(shared, message, local);
-            }
+            Overflow::DropOldest if self.make_room(shared, local, bytes) => self.accept(shared, message, local),
+            Overflow::DropOldest => self.refuse(shared, message, LossReason::MailboxFull),
             Overflow::Wait => match longest_wait(message, limits.wait_ms, self.now) {
                 0 => self.refuse(shared, message, LossReason::MailboxFull),
                 wait_ms => self.wait_for_room(shared, message, local, wait_ms),
             },
             Overflow::Reject | Overflow::DropNewest => self.refuse(shared, message, LossReason::MailboxFull),
         }
+    }
+
+    /// Drops the oldest messages of a mailbox until a frame of so many bytes fits; false when it never does.
+    pub(super) fn make_room(&mut self, shared: &Shared, local: u32, bytes: usize) -> bool {
+        while !self.cells.get(local as usize).is_some_and(|cell| cell.has_room(bytes)) {
+            if !self.drop_oldest(shared, local) {
+                return false;
+            }
+        }
+        true
     }
 
     /// Drops the oldest message of a mailbox; false when there is none.

@@ -33,6 +33,8 @@ impl Shard {
             cell.set_status(Status::Starting);
             cell.rare_mut().place = Some(place);
         }
+        let kept = self.subscribe_place(shared, local)?;
+        self.deliver_kept(shared, local, &kept);
         Ok((address, id))
     }
 

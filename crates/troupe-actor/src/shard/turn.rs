@@ -309,6 +309,7 @@ impl Shard {
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local);
+            self.drop_unsubscribed(shared, local);
         }
         self.go_on(shared, local);
     }
@@ -384,6 +385,7 @@ impl Shard {
             cell.behavior = job.behavior;
             cell.mailbox.put_back(job.input, start, count, &mut self.pool);
         }
+        self.drop_unsubscribed(shared, job.local);
         self.go_on(shared, job.local);
     }
 

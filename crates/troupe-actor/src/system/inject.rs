@@ -58,7 +58,7 @@ impl ActorSystem {
         }
     }
 
-    fn serve_here(&self, handle: &ShardHandle, records: &[u8]) {
+    pub(super) fn serve_here(&self, handle: &ShardHandle, records: &[u8]) {
         let free = handle.state.try_lock().filter(|_| !self.shared.quiet.is_held());
         let Some(mut shard) = free else { return handle.gate.push_records(records) };
         shard.refresh_clock(&self.shared);

@@ -102,6 +102,7 @@ pub struct PoolSpec {
 }
 
 /// A child to be.
+#[allow(clippy::large_enum_variant, reason = "there is one for each child to be, and only until it is planted")]
 pub enum TreeNode {
     /// An actor.
     Actor {

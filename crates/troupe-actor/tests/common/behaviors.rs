@@ -71,6 +71,26 @@ impl Out {
         self.push(effect::STOP, 0, 0, Address::NONE, &[]);
     }
 
+    /// Publishes; the flags are those of the effect.
+    pub fn publish(&mut self, flags: u16, topic: &str, message: &[u8]) {
+        let mut payload = Vec::new();
+        frame::write_topic(&mut payload, topic, message);
+        self.push(effect::PUBLISH, flags, 77, Address::NONE, &payload);
+    }
+
+    pub fn subscribe(&mut self, flags: u16, tag: u32, pattern: &str, group: &str) {
+        let mut payload = (pattern.len() as u32).to_le_bytes().to_vec();
+        payload.extend_from_slice(&[0; 4]);
+        payload.extend_from_slice(pattern.as_bytes());
+        payload.resize(payload.len().next_multiple_of(4), 0);
+        payload.extend_from_slice(group.as_bytes());
+        self.push(effect::SUBSCRIBE, flags, tag, Address::NONE, &payload);
+    }
+
+    pub fn unsubscribe(&mut self, tag: u32) {
+        self.push(effect::UNSUBSCRIBE, 0, tag, Address::NONE, &[]);
+    }
+
     /// Watches, lets go, links or unlinks.
     pub fn bond(&mut self, kind: u16, tag: u32, target: Address) {
         self.push(kind, 0, tag, target, &[]);
@@ -370,6 +390,7 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         parent: None,
         health: None,
         state: None,
+        subscriptions: Vec::new(),
         observed: Observed::default(),
     }
 }

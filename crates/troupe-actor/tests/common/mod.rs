@@ -5,6 +5,7 @@ mod behaviors;
 mod environment;
 mod port;
 mod random;
+mod topics;
 pub mod tree;
 mod wild;
 mod world;
@@ -13,5 +14,6 @@ pub use behaviors::{Actor, Handler, InlineMode, Log, Out, Turn, each, puppet, sp
 pub use environment::{Work, external};
 pub use port::{PATIENCE, Settled, TestPort};
 pub use random::Random;
+pub use topics::{NaiveTopics, Topic};
 pub use wild::{Crowd, quiet_panics, random_spec, wild};
 pub use world::{World, ticker};

@@ -8,7 +8,7 @@ use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
 use troupe_actor::groups::Member;
-use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
+use troupe_actor::port::{COMPLETION_BYTES, Port, TopicMessage, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, ReasonTag, StartError};
 use troupe_actor::tree::spec::TreeError;
 
@@ -50,6 +50,9 @@ struct State {
     order: Vec<u32>,
     events: Vec<String>,
     work: Vec<(u32, Vec<u8>)>,
+    published: Vec<String>,
+    /// Published messages are taken no longer.
+    full: bool,
     /// Events as they came, if somebody wants them.
     kept: Option<Vec<Event>>,
 }
@@ -94,6 +97,16 @@ impl TestPort {
     /// Takes the work that came so far: kind and payload.
     pub fn work(&self) -> Vec<(u32, Vec<u8>)> {
         std::mem::take(&mut self.state.lock().work)
+    }
+
+    /// Takes the published messages that came so far: topic, tags, message.
+    pub fn published(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.lock().published)
+    }
+
+    /// Takes published messages no longer, or again.
+    pub fn fill(&self, full: bool) {
+        self.state.lock().full = full;
     }
 
     /// Keeps events as they come from now on.
@@ -168,6 +181,17 @@ impl Port for TestPort {
     fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
         let what = if joined { "joined" } else { "left" };
         self.state.lock().events.push(format!("{} {what} {watch}", member.path));
+    }
+
+    fn publish(&self, message: &TopicMessage<'_>) -> bool {
+        let mut state = self.state.lock();
+        if !state.full {
+            let text = String::from_utf8_lossy(message.message);
+            let kept = if message.retained { " kept" } else { "" };
+            let line = format!("{} {:?} {text}{kept}", message.topic, message.tags);
+            state.published.push(line);
+        }
+        !state.full
     }
 
     fn event(&self, event: &Event) {

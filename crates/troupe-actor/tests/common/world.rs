@@ -18,6 +18,7 @@ use troupe_actor::system::{ActorSystem, Inline, SystemConfig};
 use troupe_actor::ticker::Ticker;
 
 use super::port::{Settled, TestPort};
+use super::topics::NaiveTopics;
 
 /// A system with one port; its end checks that nothing was lost.
 pub struct World {
@@ -30,6 +31,20 @@ pub struct World {
     slots: AtomicU32,
     expected: Mutex<Vec<u32>>,
     threaded: bool,
+}
+
+fn config(shards: u32, spare_threads: usize, clock: Clock) -> SystemConfig {
+    let topics = Arc::new(NaiveTopics::new(shards));
+    SystemConfig {
+        shards,
+        spare_threads,
+        dead_letters: 100,
+        captured_bytes: 0,
+        seed: 7,
+        clock,
+        topics,
+        unheard_letters: false,
+    }
 }
 
 /// One ticker for all tests that do not look at it.
@@ -54,20 +69,13 @@ impl World {
     pub fn sharded(shards: u32) -> Self {
         let now = Arc::new(AtomicU64::new(1_000));
         let clock = Clock::Manual(Arc::clone(&now));
-        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 100, captured_bytes: 0, seed: 7, clock };
+        let config = config(shards, 0, clock);
         Self::around(ActorSystem::manual(&config, ticker()), now, false)
     }
 
     /// Real workers, real time.
     pub fn threaded(shards: u32, spare_threads: usize) -> Self {
-        let config = SystemConfig {
-            shards,
-            spare_threads,
-            dead_letters: 100,
-            captured_bytes: 0,
-            seed: 7,
-            clock: Clock::monotonic(),
-        };
+        let config = config(shards, spare_threads, Clock::monotonic());
         Self::around(ActorSystem::new(&config, ticker()).unwrap(), Arc::default(), true)
     }
 
@@ -75,7 +83,7 @@ impl World {
     pub fn paced(shards: u32) -> Self {
         let now = Arc::new(AtomicU64::new(0));
         let clock = Clock::Manual(Arc::clone(&now));
-        let config = SystemConfig { shards, spare_threads: 2, dead_letters: 100, captured_bytes: 0, seed: 7, clock };
+        let config = config(shards, 2, clock);
         Self::around(ActorSystem::new(&config, ticker()).unwrap(), now, true)
     }
 
@@ -84,6 +92,14 @@ impl World {
         let slot = self.slot();
         self.system.when_quiet(self.waiter(slot));
         self.port.wait_for(slot);
+    }
+
+    /// A system that is made as the test says.
+    pub fn with(change: impl FnOnce(&mut SystemConfig)) -> Self {
+        let now = Arc::new(AtomicU64::new(1_000));
+        let mut config = config(1, 0, Clock::Manual(Arc::clone(&now)));
+        change(&mut config);
+        Self::around(ActorSystem::manual(&config, ticker()), now, false)
     }
 
     fn around(system: ActorSystem, now: Arc<AtomicU64>, threaded: bool) -> Self {

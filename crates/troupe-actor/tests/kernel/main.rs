@@ -28,6 +28,8 @@ mod shutdown;
 mod starting;
 mod storm;
 mod tables;
+mod topic_edges;
+mod topics;
 mod tree_ends;
 mod tree_storm;
 mod trees;

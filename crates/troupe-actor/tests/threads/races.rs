@@ -8,6 +8,7 @@ use troupe_actor::id::Address;
 use troupe_actor::spec::SpawnArgs;
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::topics::NoTopics;
 
 use crate::common::{Crowd, PATIENCE, Random, World, quiet_panics, random_spec};
 
@@ -87,6 +88,8 @@ fn close_ends_the_threads() {
             captured_bytes: 0,
             seed: 1,
             clock: Clock::monotonic(),
+            topics: Arc::new(NoTopics),
+            unheard_letters: false,
         };
         let systems: Vec<_> = (0..3).map(|_| ActorSystem::new(&config, Arc::clone(&ticker)).unwrap()).collect();
         systems[0].close();

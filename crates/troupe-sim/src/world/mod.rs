@@ -22,6 +22,7 @@ use troupe_actor::port::Port;
 use troupe_actor::shard::{Job, Outbox};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::topics::NoTopics;
 use troupe_actor::tree::spec::SupervisorId;
 
 use crate::model::{Handle, Model, Totals, Violation};
@@ -106,6 +107,8 @@ impl World {
             captured_bytes: 0,
             seed,
             clock: Clock::Manual(Arc::clone(&clock)),
+            topics: Arc::new(NoTopics),
+            unheard_letters: false,
         };
         let system = ActorSystem::manual(&config, ticker());
         let model = Model::new(&profile, Random::new(random.number()), BEGIN, traced);

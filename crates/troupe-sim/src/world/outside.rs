@@ -113,6 +113,7 @@ impl World {
             parent: None,
             health: traits.health,
             state: None,
+            subscriptions: Vec::new(),
             observed: Observed::default(),
         }
     }

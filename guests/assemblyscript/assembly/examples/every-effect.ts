@@ -1,5 +1,23 @@
 /** Sends one of each effect to the peer "other": what the golden vectors of the frame format are compared with. */
-import { Actor, Address, ask, askFor, awaitTag, crash, log, Message, peer, serve, stopSelf, tell, tellReported } from "../sdk";
+import {
+  Actor,
+  Address,
+  ask,
+  askFor,
+  awaitTag,
+  crash,
+  log,
+  Message,
+  peer,
+  publishReported,
+  RETAIN,
+  serve,
+  stopSelf,
+  subscribeReported,
+  tell,
+  tellReported,
+  unsubscribe,
+} from "../sdk";
 
 export { cabi_realloc, handle, health, start, stop } from "../sdk";
 
@@ -17,7 +35,13 @@ class EveryEffect extends Actor {
 
   handle(message: Message): void {
     const wish = message.text();
-    if (wish == "tell") write(tellReported(this.other, 9, 2), "hi");
+    if (message.isTopic) {
+      const line = message.topic + " " + wish + (message.isRetained ? " kept" : "");
+      write(tell(this.other, line.length), line);
+    } else if (wish == "publish") write(publishReported("orders.eu", RETAIN, 9, 2), "hi");
+    else if (wish == "subscribe") subscribeReported(1234, "orders.*", "workers");
+    else if (wish == "unsubscribe") unsubscribe(1234);
+    else if (wish == "tell") write(tellReported(this.other, 9, 2), "hi");
     else if (wish == "ask") {
       write(ask(this.other, 3, 250, 4), "ping");
       awaitTag(3);

@@ -10,7 +10,7 @@ export class Actor {
     return null;
   }
 
-  /** A message or an ask. */
+  /** A message, sent or published, or an ask. */
   handle(message: Message): void {}
 
   /** An ask of this actor was answered, or failed. */
@@ -37,7 +37,7 @@ export class Actor {
 
   receive(message: Message): void {
     const kind = message.kind;
-    if (kind == 1 || kind == 2) this.handle(message);
+    if (kind == 1 || kind == 2 || kind == 7) this.handle(message);
     else if (kind == 3 || kind == 4) this.answered(message);
     else if (kind == 5) this.refused(message);
   }

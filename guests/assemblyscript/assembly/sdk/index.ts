@@ -7,5 +7,19 @@ export { Actor } from "./actor";
 export { Address } from "./address";
 export { incarnation, path, peer, seed, self, state, user } from "./config";
 export { Message } from "./message";
-export { ask, askFor, awaitTag, crash, log, tell, tellReported } from "./outbox";
+export {
+  ask,
+  askFor,
+  awaitTag,
+  crash,
+  log,
+  publish,
+  publishReported,
+  RETAIN,
+  subscribe,
+  subscribeReported,
+  tell,
+  tellReported,
+  unsubscribe,
+} from "./outbox";
 export { stop as stopSelf } from "./outbox";

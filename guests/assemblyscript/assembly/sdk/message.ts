@@ -10,18 +10,41 @@ export class Message {
   data: usize = 0;
   length: u32 = 0;
   next: usize = 0;
+  private frame: usize = 0;
 
   read(frame: usize): void {
     const length = load<u32>(frame);
     this.length = length;
     this.kind = load<u16>(frame, 4);
     this.corr = load<u32>(frame, 8);
+    this.frame = frame;
     this.data = frame + 24;
     this.next = frame + ((length + 31) & ~7);
+    if (this.isTopic) {
+      // The topic lies in front of the message.
+      const head = 4 + ((load<u32>(frame, 24) + 3) & ~3);
+      this.data += head;
+      this.length -= head;
+    }
   }
 
   get isAsk(): bool {
     return this.kind == 2;
+  }
+
+  /** Whether it was published: then it has a topic. */
+  get isTopic(): bool {
+    return this.kind == 7;
+  }
+
+  /** What it was published on; empty for a message that was sent to this actor. */
+  get topic(): string {
+    return this.isTopic ? String.UTF8.decodeUnsafe(this.frame + 28, load<u32>(this.frame, 24)) : "";
+  }
+
+  /** Whether it was published before the subscription began, and kept. */
+  get isRetained(): bool {
+    return this.isTopic && (load<u16>(this.frame, 6) & 2) != 0;
   }
 
   /** Whether an ask of this actor failed: the payload is a code (u32) and a text. */
@@ -30,11 +53,11 @@ export class Message {
   }
 
   get hasSender(): bool {
-    return (load<u32>(this.data - 8) | load<u32>(this.data - 4)) != 0;
+    return (load<u32>(this.frame, 16) | load<u32>(this.frame, 20)) != 0;
   }
 
   get sender(): Address {
-    return Address.at(this.data - 12);
+    return Address.at(this.frame + 12);
   }
 
   /** A copy of the payload. */

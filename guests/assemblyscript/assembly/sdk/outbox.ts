@@ -5,14 +5,19 @@ export const REPLY: u32 = 1;
 export const FAIL: u32 = 2;
 const TELL: u32 = 3;
 const ASK: u32 = 4;
+const PUBLISH: u32 = 9;
+const SUBSCRIBE: u32 = 10;
 const LOG: u32 = 11;
 const STOP: u32 = 12;
 const CRASH: u32 = 13;
 const AWAIT: u32 = 14;
+const UNSUBSCRIBE: u32 = 15;
 const VERSION: u32 = 1;
 const HEADER: u32 = 24;
 const REPORT: u32 = 1 << 16;
 const FOR: u32 = 2 << 16;
+/** On a publish: the message is kept as the last one of its topic. */
+export const RETAIN: u32 = 2 << 16;
 
 let area: usize = 0;
 let capacity: u32 = 0;
@@ -71,6 +76,60 @@ export function tell(to: Address, length: u32): usize {
 /** The same; a refusal comes back with the tag. */
 export function tellReported(to: Address, tag: u32, length: u32): usize {
   return open(TELL | REPORT, tag, to.index, to.low, to.high, length);
+}
+
+/** Publishes `length` bytes, which go to where this returns. Flags: `RETAIN`, or zero. */
+export function publish(topic: string, flags: u32, length: u32): usize {
+  return publication(topic, PUBLISH | flags, 0, length);
+}
+
+/** The same; if the topic is not allowed, a refusal comes back with the tag. */
+export function publishReported(topic: string, flags: u32, tag: u32, length: u32): usize {
+  return publication(topic, PUBLISH | flags | REPORT, tag, length);
+}
+
+function publication(topic: string, kind: u32, tag: u32, length: u32): usize {
+  const utf8 = String.UTF8.encode(topic);
+  return named(open(kind, tag, 0, 0, 0, 4 + padded(utf8.byteLength) + length), utf8, 4);
+}
+
+/**
+ * Subscribes under a tag of the actor's own, below 2^31; one in use is taken over. It holds over restarts, until it is
+ * taken back. In a queue group, which may be empty for none, one member gets each message.
+ */
+export function subscribe(tag: u32, pattern: string, group: string = "", once: bool = false): void {
+  subscription(SUBSCRIBE, tag, pattern, group, once);
+}
+
+/** The same; if the pattern is not allowed, a refusal comes back with the tag. */
+export function subscribeReported(tag: u32, pattern: string, group: string = "", once: bool = false): void {
+  subscription(SUBSCRIBE | REPORT, tag, pattern, group, once);
+}
+
+function subscription(kind: u32, tag: u32, pattern: string, group: string, once: bool): void {
+  const name = String.UTF8.encode(pattern);
+  const label = String.UTF8.encode(group);
+  const payload = open(kind, tag, 0, 0, 0, 8 + padded(name.byteLength) + label.byteLength);
+  store<u32>(payload, once ? 1 : 0, 4);
+  memory.copy(named(payload, name, 8), changetype<usize>(label), label.byteLength);
+}
+
+/** Takes a subscription back. */
+export function unsubscribe(tag: u32): void {
+  open(UNSUBSCRIBE, tag, 0, 0, 0, 0);
+}
+
+function padded(length: u32): u32 {
+  return (length + 3) & ~3;
+}
+
+/** Writes the length of a name, and the name, padded, at `skip`; returns what is behind it. */
+function named(payload: usize, name: ArrayBuffer, skip: u32): usize {
+  const size = padded(name.byteLength);
+  store<u32>(payload, name.byteLength);
+  if (size > 0) store<u32>(payload + skip + size - 4, 0);
+  memory.copy(payload + skip, changetype<usize>(name), name.byteLength);
+  return payload + skip + size;
 }
 
 /**

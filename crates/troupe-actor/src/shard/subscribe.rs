@@ -1,0 +1,196 @@
+//! Subscriptions of actors (`TOP-9`): made by themselves, by whoever spawns them, or from outside; they
+//! survive restarts and end with the actor.
+
+use super::Shard;
+use super::publish::Copy;
+use crate::counters::LossReason;
+use crate::frame::{self, Frame, effect};
+use crate::id::Address;
+use crate::shared::Shared;
+use crate::subscriptions::MAX_PER_ACTOR;
+use crate::topics::{Subscription, SubscriptionSpec, Target, TopicError};
+
+/// The last message of a topic that was kept, for a subscription that came later.
+pub(super) struct Kept {
+    number: u32,
+    publisher: Address,
+    /// The payload of a topic frame.
+    body: Vec<u8>,
+}
+
+/// A subscribe effect: pattern, group, whether one copy is enough; `None` if it is too short.
+pub(super) fn read(payload: &[u8]) -> Option<(&[u8], &[u8], bool)> {
+    let len = frame::word(payload, 0)? as usize;
+    let once = frame::word(payload, 4)? & frame::SUBSCRIBE_ONCE != 0;
+    let pattern = payload.get(8..8usize.checked_add(len)?)?;
+    let group = payload.get(8usize.checked_add(len.checked_next_multiple_of(4)?)?..).unwrap_or_default();
+    Some((pattern, group, once))
+}
+
+fn spec_of(payload: &[u8]) -> Option<SubscriptionSpec> {
+    let (pattern, group, once) = read(payload)?;
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let group = (!group.is_empty()).then(|| text(group).into());
+    Some(SubscriptionSpec { pattern: text(pattern).into(), group, once })
+}
+
+impl Shard {
+    /// An actor subscribes, or takes a subscription back.
+    #[cold]
+    pub(super) fn subscription_effect(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {
+        if frame.kind == effect::UNSUBSCRIBE {
+            self.unsubscribe(shared, local, frame.corr, true);
+            return;
+        }
+        let Some(spec) = spec_of(frame.payload) else { return };
+        let result = if frame.corr >= frame::OUTSIDE_TAG {
+            Err(TopicError::TagTaken { topic: spec.pattern.to_string(), tag: frame.corr })
+        } else {
+            self.subscribe(shared, local, Some(frame.corr), &spec, true)
+        };
+        match result {
+            Ok(kept) => self.deliver_kept(shared, local, &kept),
+            Err(error) => self.refuse_topic(shared, local, frame, &error),
+        }
+    }
+
+    /// Subscribes an actor from outside.
+    ///
+    /// # Errors
+    /// The pattern is not allowed, or there is no room. False: the actor has ended.
+    pub(crate) fn subscribe_actor(
+        &mut self,
+        shared: &Shared,
+        address: Address,
+        spec: &SubscriptionSpec,
+    ) -> Result<bool, TopicError> {
+        let Some((local, cell)) = self.resolve(address).filter(|(_, cell)| !cell.is_closed()) else {
+            return Ok(false);
+        };
+        let runs = cell.running;
+        let kept = self.subscribe(shared, local, None, spec, runs)?;
+        self.deliver_kept(shared, local, &kept);
+        Ok(true)
+    }
+
+    /// Takes the subscriptions to a pattern back that were made from outside. False when there was none.
+    pub(crate) fn unsubscribe_actor(&mut self, shared: &Shared, address: Address, pattern: &str) -> bool {
+        let Some((local, cell)) = self.resolve(address) else { return false };
+        let runs = cell.running;
+        let all = cell.rare.as_deref().and_then(|rare| rare.subscriptions.as_deref());
+        let tags = all.map(|all| all.outside(pattern)).unwrap_or_default();
+        for tag in &tags {
+            self.unsubscribe(shared, local, *tag, runs);
+        }
+        !tags.is_empty()
+    }
+
+    /// Makes the subscriptions that an actor is spawned with. When one is refused, the actor is taken out again.
+    pub(super) fn subscribe_place(&mut self, shared: &Shared, local: u32) -> Result<Vec<Kept>, TopicError> {
+        let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.clone()) else {
+            return Ok(Vec::new());
+        };
+        let mut kept = Vec::new();
+        for subscription in &spec.subscriptions {
+            match self.subscribe(shared, local, None, subscription, false) {
+                Ok(more) => kept.extend(more),
+                Err(error) => {
+                    if let Some(cell) = self.cells.get_mut(local as usize) {
+                        cell.rare_mut().place = None;
+                    }
+                    self.end_quietly(shared, local);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(kept)
+    }
+
+    fn subscribe(
+        &mut self,
+        shared: &Shared,
+        local: u32,
+        tag: Option<u32>,
+        spec: &SubscriptionSpec,
+        in_turn: bool,
+    ) -> Result<Vec<Kept>, TopicError> {
+        let owner = self.address_of(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return Ok(Vec::new()) };
+        let all = cell.rare_mut().subscriptions.get_or_insert_default();
+        let slot = all.slot(tag, spec);
+        let slot =
+            slot.ok_or_else(|| TopicError::ActorFull { topic: spec.pattern.to_string(), limit: MAX_PER_ACTOR })?;
+        let (number, mut kept) = (slot.number, Vec::new());
+        let subscription = Subscription { owner, tag: number, once: spec.once, group: spec.group.clone() };
+        shared.hub.topics.subscribe(&spec.pattern, subscription, &mut |topic, publisher, message| {
+            let mut body = Vec::new();
+            frame::write_topic(&mut body, topic, message);
+            kept.push(Kept { number, publisher, body });
+        })?;
+        all.enter(slot, spec.clone());
+        if let Some(ended) = slot.ends {
+            shared.hub.topics.unsubscribe(owner, ended);
+            self.forget_messages(shared, local, slot.tag, in_turn);
+        }
+        Ok(kept)
+    }
+
+    /// Puts messages that were kept into the mailbox of a new subscriber, as far as there is room.
+    pub(super) fn deliver_kept(&mut self, shared: &Shared, local: u32, kept: &[Kept]) {
+        let address = self.address_of(local);
+        for Kept { number, publisher, body } in kept {
+            let copy = Copy { publisher: *publisher, flags: frame::FLAG_RETAIN, body };
+            self.deliver_topic(shared, &copy, Target { address, tag: *number });
+        }
+    }
+
+    fn unsubscribe(&mut self, shared: &Shared, local: u32, tag: u32, in_turn: bool) {
+        let owner = self.address_of(local);
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let all = cell.rare.as_deref_mut().and_then(|rare| rare.subscriptions.as_deref_mut());
+        let Some(number) = all.and_then(|all| all.remove(tag)) else { return };
+        shared.hub.topics.unsubscribe(owner, number);
+        self.forget_messages(shared, local, tag, in_turn);
+    }
+
+    /// No message of a subscription that has ended is handled any more: not one that is queued, nor one of
+    /// the running turn that comes back.
+    fn forget_messages(&mut self, shared: &Shared, local: u32, tag: u32, in_turn: bool) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        let in_hand = cell.in_hand;
+        if in_turn && let Some(all) = cell.rare_mut().subscriptions.as_deref_mut() {
+            all.drop_later(tag);
+        }
+        self.discard_topics(shared, local, &[tag], in_hand);
+    }
+
+    /// Drops messages of subscriptions that ended during the turn that is over now.
+    pub(super) fn drop_unsubscribed(&mut self, shared: &Shared, local: u32) {
+        let cell = self.cells.get_mut(local as usize);
+        let all = cell.and_then(|cell| cell.rare.as_deref_mut()?.subscriptions.as_deref_mut());
+        let Some(all) = all.filter(|all| all.has_unwanted()) else { return };
+        let tags = all.take_unwanted();
+        self.discard_topics(shared, local, &tags, 0);
+    }
+
+    fn discard_topics(&mut self, shared: &Shared, local: u32, tags: &[u32], in_hand: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        // The messages of a replay are the first ones, behind those in hand.
+        let replay = cell.rare.as_deref().map_or(0, |rare| rare.replay.saturating_sub(in_hand));
+        let (mut at, mut dropped, mut replayed) = (0, 0, 0);
+        cell.mailbox.extract(&mut Vec::new(), |frame| {
+            at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
+            let found = frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
+            dropped += u32::from(found);
+            replayed += u32::from(found && at <= replay);
+            found
+        });
+        for _ in 0..dropped {
+            self.counters.discard(LossReason::NoSubscriber);
+            cell.rare_mut().counters.discard(LossReason::NoSubscriber);
+        }
+        if replayed > 0 {
+            self.replayed(shared, local, replayed);
+        }
+    }
+}
