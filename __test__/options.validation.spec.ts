@@ -107,6 +107,7 @@ test('the defaults are those of the options page', t => {
     healthTimeoutMs: 1000,
     observe: 0,
     state: null,
+    subscribe: [],
     trapOn: [],
   });
   const { native, keepAlive, limits } = systemSettings({ seed: 5 });
