@@ -66,8 +66,8 @@ async function buildGuests(step) {
   writeStamp('guests', { hash });
 }
 
-/** Guests that are published with the package, for the first page: name there → name among the guests. */
-const EXAMPLES = { fragile: 'trap-on-ff' };
+/** Guests that are published with the package, for the first page and the examples: name there → name among the guests. */
+const EXAMPLES = { fragile: 'trap-on-ff', tokenise: 'tokenise', count: 'count' };
 
 const exampleFiles = () =>
   Object.entries(EXAMPLES).map(([name, guest]) => [

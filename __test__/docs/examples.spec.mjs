@@ -8,7 +8,7 @@ import { inRoot } from '../../scripts/lib/paths.mjs';
 /** No example takes this long; one that does keeps the process alive. */
 const TIMEOUT_MS = 60_000;
 
-for (const name of ['supervised']) {
+for (const name of ['supervised', 'request-response', 'pubsub', 'composition']) {
   test(`examples/${name}.mjs prints its snapshot and exits by itself`, () => {
     const options = { cwd: inRoot('.'), encoding: 'utf8', timeout: TIMEOUT_MS };
     const { status, stdout, stderr, error } = spawnSync(process.execPath, [`examples/${name}.mjs`], options);
