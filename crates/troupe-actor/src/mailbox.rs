@@ -275,9 +275,10 @@ impl Mailbox {
             self.bytes -= len;
             return true;
         }
-        let mut done = false;
+        let (mut done, mut is_head) = (false, true);
         self.extract(&mut Vec::new(), |frame| {
-            let found = !done && pick(frame);
+            // The head was looked at.
+            let found = !std::mem::take(&mut is_head) && !done && pick(frame);
             done |= found;
             found
         });

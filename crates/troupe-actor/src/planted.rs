@@ -127,6 +127,12 @@ bugs! {
     NoticeInherited "MON-2" "down-for-an-old-watch";
     /// A crash loses the notices that are queued.
     NoticeLost "MON-1" "down-lost-by-a-crash";
+    /// An ask that would wait for itself is let through.
+    CycleUnseen "REE-2" "cycle-not-seen";
+    /// An ask does not bring along who waits for it.
+    ChainLost "REE-2" "chain-lost-on-the-way";
+    /// An ask on behalf of another has its own deadline only.
+    DeadlineOwn "ASK-1" "deadline-not-inherited";
     /// What runs is judged by when earlier work began.
     ProbeImpatient "HLT-2" "probe-judges-too-early";
     /// Failures of an earlier life's probes count in the next one.

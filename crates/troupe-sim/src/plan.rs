@@ -93,7 +93,7 @@ const ACTIONS: [(Action, u32, bool); 28] = [
     (Action::Link, 6, true),
     (Action::Stop, 2, true),
     (Action::Drain, 2, true),
-    (Action::Kill, 2, true),
+    (Action::Kill, 4, true),
     (Action::Watchdog, 6, true),
     (Action::Supervise, 5, true),
     (Action::Join, 4, true),

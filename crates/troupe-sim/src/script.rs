@@ -21,6 +21,16 @@ pub enum End {
 struct Writer {
     deed: Deed,
     bytes: Vec<u8>,
+    /// The request that is handled now and was not answered.
+    request: Option<Request>,
+}
+
+/// A request in a handler's hands.
+#[derive(Clone, Copy, Debug)]
+struct Request {
+    corr: u32,
+    id: usize,
+    asker: Address,
 }
 
 impl Writer {
@@ -43,7 +53,7 @@ impl Model {
     /// Runs a turn of an actor: how it ends, and the result's bytes.
     pub fn handle(&mut self, key: usize, turn: &[u8], killed: bool) -> (End, Vec<u8>) {
         let count = Frames::new(turn).count() as u32;
-        let mut writer = Writer { deed: Deed { consumed: count, ..Deed::default() }, bytes: Vec::new() };
+        let mut writer = Writer { deed: Deed { consumed: count, ..Deed::default() }, bytes: Vec::new(), request: None };
         let mut end = End::Returns;
         // Whoever looks sees that it was killed; one that computes does not look.
         if killed && self.random.coin() {
@@ -89,8 +99,15 @@ impl Model {
             Script::Flaky if count > 1 => return End::Traps(ReasonTag::Trap),
             _ => {}
         }
+        writer.request = None;
         if frame.kind == kind::ASK {
-            self.answer(frame.corr, payload.id, writer);
+            // Or it asks others first.
+            if payload.hops == 0 || self.random.coin() {
+                self.answer(frame.corr, payload.id, writer);
+            }
+            let open = writer.deed.replies.last().is_none_or(|reply| reply.corr != frame.corr);
+            let request = Request { corr: frame.corr, id: payload.id, asker: frame.address };
+            writer.request = open.then_some(request);
         }
         if self.random.permille(self.faults.trap) {
             let tag = self.random.pick(&TRAPS);
@@ -184,23 +201,31 @@ impl Model {
     }
 
     fn ask_on(&mut self, key: usize, hops: u32, writer: &mut Writer) {
-        let to = self.someone();
-        // Whoever asks itself is refused at once, which the kernel's own tests look at.
-        if self.actors[key].address == to {
-            return;
-        }
+        let request = writer.request;
+        // Sometimes whoever waits for it: that is refused.
+        let back = request.map(|request| request.asker).filter(|asker| asker.port().is_none());
+        let to = back.filter(|_| self.random.permille(200)).unwrap_or_else(|| self.someone());
         let incarnation = self.actors[key].incarnation;
         let timeout = self.random.pick(&[1, 10, 50, 300, 4_000]);
         let tag = self.next_tag(key);
         let (id, payload) = self.message(Party::Actor(key), incarnation, to, Kind::Ask(tag, timeout), hops);
         self.actors[key].tags.insert(tag, id);
         writer.deed.emitted.push(id);
-        let mut request = timeout.to_le_bytes().to_vec();
-        request.extend_from_slice(&[0; 4]);
-        request.extend_from_slice(&payload);
-        // On behalf of no request: so each has the deadline that it says, whatever it is made for.
-        writer.push(effect::ASK, frame::FLAG_FOR, tag, to, &request);
-        if self.random.permille(self.faults.wait * 3) {
+        let awaited = self.random.permille(self.faults.wait * 3);
+        // It says on whose behalf it asks, or that it does so on nobody's, or nothing: then it is on
+        // behalf of the request in hand if the handler waits for it.
+        let (flags, number, parent) = match self.random.below(3) {
+            0 => (frame::FLAG_FOR, request.map_or(0, |request| request.corr), request),
+            1 => (frame::FLAG_FOR, 0, None),
+            _ => (0, 0, request.filter(|_| awaited)),
+        };
+        let message = &mut self.messages[id];
+        (message.parent, message.awaited) = (parent.map(|parent| parent.id), awaited);
+        let mut asked = timeout.to_le_bytes().to_vec();
+        asked.extend_from_slice(&number.to_le_bytes());
+        asked.extend_from_slice(&payload);
+        writer.push(effect::ASK, flags, tag, to, &asked);
+        if awaited {
             writer.deed.awaits.push(tag);
         }
     }

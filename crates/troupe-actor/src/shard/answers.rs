@@ -19,14 +19,15 @@ impl Shard {
     /// answered before, or its deadline has passed.
     #[inline]
     pub(super) fn reply(&mut self, local: u32, number: u32, payload: &[u8], failed: bool) -> bool {
+        // Whether or not anybody still waits for it: what is asked from now on is not for that request.
+        if self.hand.waits() {
+            self.hand.answered(number);
+        }
         let open = self.asks.get_mut(number).is_some_and(|ask| ask.target == local && ask.state == AskState::Delivered);
         let Some(ask) = (if open { self.asks.remove(number) } else { None }) else {
             self.late_replies += 1;
             return false;
         };
-        if self.hand.waits() {
-            self.hand.answered(number);
-        }
         let status = if failed { AskError::HandlerError as u32 } else { 0 };
         match ask.asker.port() {
             // It waits for nothing but this: no detour through its completions.

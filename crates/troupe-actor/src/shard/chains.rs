@@ -56,25 +56,22 @@ impl Shard {
         let is_answer = |kind| matches!(kind, frame::kind::REPLY | frame::kind::ASK_FAILED);
         let last = Frames::new(consumed).filter(|frame| !is_answer(frame.kind)).last();
         let request = match last {
-            Some(frame) if frame.kind == frame::kind::ASK => self.request_of(job, frame.corr),
+            Some(frame) if frame.kind == frame::kind::ASK => {
+                self.deadline_of(job.local, frame.corr).map(|deadline| (frame.corr, deadline))
+            }
             Some(_) => None,
             None => self.cells.get(job.local as usize).and_then(|cell| cell.rare.as_deref()?.in_hand),
         };
         self.hand = Hand { tags, request };
     }
 
-    /// A request of a turn and its deadline, even if that has passed meanwhile.
-    fn request_of(&mut self, job: &Job, number: u32) -> Option<(u32, u64)> {
-        let deadline = self.deadline_of(job.local, number)?;
-        // The ask of an inline turn is not given its deadline unless it stays open.
-        let is_inline = self.inline.number == Some(number) && deadline == record::NEVER;
-        Some((number, if is_inline { self.deadline(job.timeout) } else { deadline }))
-    }
-
     /// The deadline of a request of this actor, if it is open or was settled by its asker meanwhile.
     fn deadline_of(&mut self, local: u32, number: u32) -> Option<u64> {
         if let Some(ask) = self.asks.get_mut(number).filter(|ask| ask.target == local) {
-            return Some(ask.deadline);
+            let deadline = ask.deadline;
+            // The ask of an inline turn is not given its deadline unless it stays open.
+            let is_inline = self.inline.number == Some(number) && deadline == record::NEVER;
+            return Some(if is_inline { self.deadline(self.inline.timeout) } else { deadline });
         }
         let rare = self.cells.get(local as usize)?.rare.as_deref()?;
         let mut known = rare.lapsed.iter().copied().chain(rare.in_hand);
@@ -126,6 +123,12 @@ impl Shard {
             chain.push(sender);
         }
         let limit = request.map_or(record::NEVER, |(_, limit)| limit);
+        #[cfg(troupe_planted)]
+        let limit = if crate::planted::is(crate::planted::Bug::DeadlineOwn) { record::NEVER } else { limit };
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::ChainLost) {
+            chain.clear();
+        }
         let terms =
             Terms { deadline: deadline.min(limit), inherited: limit < deadline, chain: Chain::of(&chain, sender) };
         self.send_ask(shared, sender, incarnation, frame, terms);

@@ -62,7 +62,7 @@ impl Shard {
         let done = matches!(job.outcome, Outcome::Done | Outcome::Crashed(_));
         let number = crate::frame::read(job.input.frames(), 0).map(|frame| frame.corr);
         self.refresh_clock(shared);
-        self.inline.number = number;
+        (self.inline.number, self.inline.timeout) = (number, timeout);
         self.commit(shared, job);
         self.inline.number = None;
         if let Some(failed) = self.inline.answered.take() {
@@ -89,6 +89,8 @@ impl Shard {
 pub(super) struct InlineAnswer {
     /// The ask's number, while its turn is committed.
     pub number: Option<u32>,
+    /// Its timeout, in milliseconds.
+    pub timeout: u32,
     /// Whether the answer is the guest's own error; `None` without one.
     pub answered: Option<bool>,
     /// The crash that the turn was.

@@ -209,15 +209,17 @@ fn a_request_without_an_end_leaves_its_asks_their_own() {
 
 #[test]
 fn the_ask_of_an_inline_turn_has_a_deadline_to_inherit() {
-    let world = World::new();
-    let (all, log) = (Directory::default(), Log::default());
-    let first = world.spawn(spawn_spec(forwarder(&log, &all, Names::Nothing, 5_000).inline(InlineMode::Done)));
-    let second = world.spawn(spawn_spec(forwarder(&log, &all, Names::Nothing, 5_000)));
-    all.lock().unwrap().extend([first, second]);
-    let (_, slot) = world.ask_inline(first, "1 keep", 300);
-    world.advance(301);
-    assert_eq!(world.settled(slot), Some(Settled::error(AskError::Timeout)));
-    assert_eq!(log.take().len(), 3);
+    for names in [Names::Nothing, Names::Request, Names::RequestWithoutWait] {
+        let world = World::new();
+        let (all, log) = (Directory::default(), Log::default());
+        let first = world.spawn(spawn_spec(forwarder(&log, &all, names, 5_000).inline(InlineMode::Done)));
+        let second = world.spawn(spawn_spec(forwarder(&log, &all, Names::Nothing, 5_000)));
+        all.lock().unwrap().extend([first, second]);
+        let (_, slot) = world.ask_inline(first, "1 keep", 300);
+        world.advance(301);
+        assert_eq!(world.settled(slot), Some(Settled::error(AskError::Timeout)));
+        assert_eq!(log.take().len(), 3);
+    }
 }
 
 #[test]

@@ -198,10 +198,9 @@ impl Model {
             Some(Settled::Error(error)) => status == *error as u32,
         };
         let Kind::Ask(_, timeout) = message.kind else { return Some("it was no ask".to_owned()) };
-        let early = status == AskError::Timeout as u32
-            && (timeout == FOREVER || self.now < message.at.saturating_add(u64::from(timeout)));
+        let early = status == AskError::Timeout as u32 && (timeout == FOREVER || self.now + 1 < message.due);
         if early {
-            return Some(format!("timed out at {}, asked at {} with {timeout} ms", self.now, message.at));
+            return Some(format!("timed out at {}, due at {}, {timeout} ms", self.now, message.due));
         }
         (!fits).then(|| format!("the asker heard {status} {payload:?}, expected {:?}", message.settled))
     }

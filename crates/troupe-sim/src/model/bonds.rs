@@ -6,6 +6,7 @@ use std::fmt;
 use troupe_actor::frame::{self, Frame};
 use troupe_actor::id::Address;
 use troupe_actor::reason::{ExitReason, ReasonTag};
+use troupe_actor::spec::{MailboxSpec, Overflow};
 
 use super::types::Frame as Taken;
 use super::{Deed, Kind, Message, Model, Party, Phase, State};
@@ -250,6 +251,7 @@ impl Model {
                 && message.incarnation == life
                 && matches!(message.kind, Kind::Ask(..))
                 && message.met
+                && !message.cycle
                 && !message.told
                 && !before.contains(&Taken::Answer(id))
         };
@@ -343,17 +345,23 @@ impl Model {
         self.fails(key, ReasonTag::Linked, uptime, false, false, false);
     }
 
-    /// An actor whose watcher has not been given all that it sent.
+    /// An actor whose watcher has not been given all that it sent; rather one whose messages wait for room.
     #[must_use]
     pub fn mourned(&self) -> Option<usize> {
-        let sends = |target: usize, watcher: usize| {
-            let waits = |message: &&Message| message.state == State::Sent && message.arrived;
-            let between = |message: &Message| message.from == Party::Actor(target) && message.to == Some(watcher);
-            self.messages.iter().rev().take(200).filter(waits).any(between)
+        let waits = |message: &&Message| message.state == State::Sent && message.arrived;
+        let recent: Vec<&Message> = self.messages.iter().rev().take(400).filter(waits).collect();
+        let crowded = |watcher: usize| {
+            let MailboxSpec { overflow, max_messages, .. } = self.actors[watcher].traits.mailbox;
+            let queued = recent.iter().filter(|message| message.to == Some(watcher)).count();
+            overflow == Overflow::Wait && queued > max_messages as usize
         };
         let open = self.watches.iter().filter(|watch| watch.notice == Notice::Open);
-        open.filter_map(|watch| watch.target.filter(|target| sends(*target, watch.watcher)))
-            .find(|target| self.actors[*target].is_live())
+        let found = open.filter_map(|watch| {
+            let target = watch.target.filter(|target| self.actors[*target].is_live())?;
+            let sent = |message: &&&Message| message.from == Party::Actor(target) && message.to == Some(watch.watcher);
+            recent.iter().any(|message| sent(&message)).then(|| (crowded(watch.watcher), target))
+        });
+        found.max().map(|(_, target)| target)
     }
 
     /// Nothing is under way: whoever watched an actor that has ended has heard, and no link outlived it.

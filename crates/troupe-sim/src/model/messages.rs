@@ -95,6 +95,11 @@ impl Model {
             arrived: false,
             met: false,
             late: false,
+            due: u64::MAX,
+            parent: None,
+            awaited: false,
+            chain: Vec::new(),
+            cycle: false,
             settled: None,
             told: false,
         });
@@ -149,8 +154,11 @@ impl Model {
         }
         match message.kind {
             Kind::Ask(_, timeout) if timeout != FOREVER => {
-                let from = if matches!(message.from, Party::Actor(_)) { message.at } else { now };
-                let due = from + u64::from(timeout) + 1;
+                let due = match message.from {
+                    Party::Actor(_) => message.due,
+                    Party::Port(_) => now + u64::from(timeout) + 1,
+                };
+                self.messages[id].due = due;
                 if due <= now {
                     self.messages[id].late = true;
                     return;
@@ -245,8 +253,9 @@ impl Model {
         let holds = match reason {
             LossReason::NoSuchActor => false,
             LossReason::Expired => message.late,
-            // Nothing here stashes, publishes, or asks in circles.
-            LossReason::StashFull | LossReason::NoSubscriber | LossReason::Cycle => false,
+            // Nothing here stashes or publishes.
+            LossReason::StashFull | LossReason::NoSubscriber => false,
+            LossReason::Cycle => message.cycle,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),
             LossReason::Shutdown => self.closing,
             LossReason::Killed => actor.killed && !ended,

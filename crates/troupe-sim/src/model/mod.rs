@@ -6,6 +6,7 @@
 
 mod asks;
 mod bonds;
+mod chains;
 mod ends;
 mod health;
 mod lives;
@@ -22,6 +23,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use parking_lot::Mutex;
+use troupe_actor::chain::Context;
 use troupe_actor::error::SpawnError;
 use troupe_actor::frame::kind;
 use troupe_actor::id::Address;
@@ -212,6 +214,10 @@ impl Model {
         let payload = match frame.kind {
             kind::MESSAGE | kind::ASK => frame.payload,
             record::kind::ACTOR_ASK => frame.payload.get(8..).unwrap_or_default(),
+            record::kind::CHAINED_ASK => {
+                let start = Context::read(frame.payload).map_or(usize::MAX, |(_, start)| start);
+                frame.payload.get(start..).unwrap_or_default()
+            }
             record::kind::WATCH..=record::kind::LINK_DOWN => {
                 return self.bond_record(frame.kind, record.target, frame.address, frame.corr);
             }

@@ -300,12 +300,12 @@ impl Model {
             .map(|(key, _)| key)
             .collect();
         self.require(alive.is_empty(), "ENG-1", || format!("lives that were never given back: {alive:?}"));
-        let mut quiet = 0;
+        let mut quiet = Vec::new();
         let mut lost = HashSet::new();
         for (id, message) in self.messages.iter().enumerate() {
             match message.state {
                 State::Sent | State::InHand if matches!(message.kind, Kind::Ask(..)) && message.settled.is_some() => {
-                    quiet += 1;
+                    quiet.push(id);
                 }
                 State::Sent | State::InHand => {
                     lost.insert(id);
@@ -315,8 +315,8 @@ impl Model {
         }
         self.require(lost.is_empty(), "DLV-2", || format!("messages without an end: {lost:?}"));
         let counted = audit.counters.expired + audit.counters.aborted;
-        self.require(counted == quiet, "DLV-2", || {
-            format!("{counted} asks count as expired or aborted in the queue, {quiet} did")
+        self.require(counted == quiet.len() as u64, "DLV-2", || {
+            format!("{counted} asks count as expired or aborted in the queue, these were: {quiet:?}")
         });
     }
 }

@@ -99,6 +99,8 @@ impl Model {
             self.fail(rule, format!("#{key} was given m{id}, which is {state:?}"));
         }
         if let Some(corr) = corr {
+            let cycle = self.messages[id].cycle;
+            self.require(!cycle, "REE-2", || format!("#{key} was given m{id}, which waits for itself"));
             self.require(!settled, "ASK-3", || format!("#{key} was given m{id}, which was settled before"));
             self.actors[key].open.insert(corr, id);
         }
@@ -225,6 +227,7 @@ impl Model {
     }
 
     fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
+        self.commit_chains(key, deed);
         for reply in &deed.replies {
             let ask = self.actors[key].open.get(&reply.corr).copied();
             // One that went back into the queue is not the handler's to answer.
@@ -245,7 +248,6 @@ impl Model {
         for id in &deed.emitted {
             let id = *id;
             self.messages[id].state = State::Sent;
-            self.messages[id].at = self.now;
             if self.shard_of(self.messages[id].address) == own {
                 self.arrive(id);
             }

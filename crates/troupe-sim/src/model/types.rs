@@ -92,6 +92,16 @@ pub struct Message {
     pub met: bool,
     /// An ask that reached it when its deadline had passed: it is refused.
     pub late: bool,
+    /// When an ask's time is over; what it inherits is in it.
+    pub due: u64,
+    /// The request on whose behalf an ask was made.
+    pub parent: Option<usize>,
+    /// Its handler waits for the answer.
+    pub awaited: bool,
+    /// The actors that wait for the answer, the one that has waited longest first.
+    pub chain: Vec<usize>,
+    /// It would wait for itself: it is refused (`REE-2`).
+    pub cycle: bool,
     /// What became of it, if it is an ask; for a send, `Value` when it was accepted.
     pub settled: Option<Settled>,
     /// The sender has heard of it.
