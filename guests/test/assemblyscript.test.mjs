@@ -50,6 +50,15 @@ test('publishing and subscribing are the golden vectors, and a published message
   assert.deepEqual([kept.kind, kept.address, text(kept.payload)], [EFFECT.tell, other, 'orders.eu hi kept']);
 });
 
+test('monitors and links are the golden vectors, and an end is told', async () => {
+  const it = await everyEffect();
+  for (const wish of ['monitor', 'demonitor', 'link', 'unlink']) {
+    assert.deepEqual(effectsOf(it.raw(message(wish))), vector(new RegExp(`^effect: ${wish} `)), wish);
+  }
+  it.turn(vector(/^turn: down/), frame(KIND.down, words(4), { corr: 7, address: address(9) }));
+  assert.equal(text(it.turn(ask('ends', 1)).effects[0].payload), 'other true killed 2;somebody false  4;');
+});
+
 test('turns are read as in the golden vectors', async () => {
   const echo = await guest('as-echo');
   echo.start();

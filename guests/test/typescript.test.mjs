@@ -17,13 +17,16 @@ import {
   KIND,
   message,
   peer,
+  readResult,
   reply,
   self,
   text,
+  utf8,
   word,
   words,
 } from './support/frames.mjs';
 import { effectsOf, other, vector } from './support/golden.mjs';
+import { sdkModule } from './support/sdk.mjs';
 
 await buildGuests({
   only: ['ts-echo', 'ts-counter', 'ts-await-two-asks', 'ts-throws', 'ts-every-effect', 'ts-health'],
@@ -98,6 +101,32 @@ test('a published message has its topic', async () => {
   assert.deepEqual([kept.kind, kept.address, text(kept.payload)], [EFFECT.tell, other, 'orders.eu hi kept']);
   it.turn(failed(KIND.sendFailed, 17, 'no', 9));
   assert.deepEqual(told(it.turn(ask('refusals', 1))), [[EFFECT.reply, 1, '9 17 no;']]);
+});
+
+test('monitors and links are the golden vectors, and an end is told once', async () => {
+  const it = await everyEffect();
+  for (const wish of ['monitor', 'demonitor', 'link', 'unlink']) {
+    assert.deepEqual(effectsOf(it.raw(message(wish))), vector(new RegExp(`^effect: ${wish} `)), wish);
+  }
+  it.turn(message('monitor'));
+  const ends = () => text(it.turn(ask('ends', 1)).effects[0].payload);
+  it.turn(vector(/^turn: down/));
+  assert.equal(ends(), 'other false killed  2;', 'of an earlier monitor');
+  // Taken back in the turn that has the notice already.
+  const down = frame(KIND.down, concat(words(1), utf8('normal\0')), { corr: 0x30002, address: other });
+  it.turn(message('demonitor'), down);
+  assert.equal(ends(), 'other false killed  2;');
+  it.turn(message('monitor'));
+  it.turn(frame(KIND.down, concat(words(4), utf8('trap\0oh no')), { corr: 0x30003, address: address(9) }));
+  assert.equal(ends(), 'other false killed  2;somebody true trap oh no 4;');
+});
+
+test('an actor that cannot be told of an end may not watch', async () => {
+  const { serve } = await sdkModule('runtime');
+  const { handle } = serve({ handle: (_, context) => void context.monitor(context.self) });
+  const { effects } = readResult(handle(message('x')));
+  assert.equal(effects[0].kind, EFFECT.crash);
+  assert.match(text(effects[0].payload), /monitor: the actor has no `down`/);
 });
 
 test('awaiting two asks at once names both tags, as in the golden vector', async () => {

@@ -2,6 +2,8 @@
 import { AskError, actor, decode } from 'wasm-troupe/guest';
 
 let refusals = '';
+let ends = '';
+let watched = 0;
 
 export default actor({
   start() {
@@ -17,6 +19,11 @@ export default actor({
     else if (wish === 'unsubscribe') context.unsubscribe('orders.*', { group: 'workers' });
     else if (wish === 'tell') context.tell(other, 'hi', { tag: 9 });
     else if (wish === 'refusals') return refusals;
+    else if (wish === 'monitor') watched = context.monitor(other);
+    else if (wish === 'demonitor') context.demonitor(watched);
+    else if (wish === 'link') context.link(other);
+    else if (wish === 'unlink') context.unlink(other);
+    else if (wish === 'ends') return ends;
     else if (wish === 'log') console.error('hi');
     else if (wish === 'stop') context.stop();
     else if (wish === 'fail') context.fail('no');
@@ -46,6 +53,10 @@ export default actor({
   },
   refused({ tag, code, message }) {
     refusals += `${tag} ${code} ${message};`;
+  },
+  down({ monitor, address, reason, text, incarnation }, context) {
+    const who = context.peers['other']?.equals(address) ? 'other' : 'somebody';
+    ends += `${who} ${monitor === watched} ${reason} ${text} ${incarnation};`;
   },
   stop() {
     refusals = '';

@@ -10,6 +10,7 @@ export type {
   ActorContext,
   ActorDefinition,
   AskOptions,
+  Down,
   Handler,
   Health,
   HealthState,

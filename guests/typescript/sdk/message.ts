@@ -81,6 +81,18 @@ export class Message implements MessageContext {
   unsubscribe(pattern: string, options?: { group?: string }): void {
     this.#outbox.unsubscribe(pattern, options);
   }
+  monitor(target: Address): number {
+    return this.#outbox.monitor(target, this.incarnation);
+  }
+  demonitor(monitor: number): void {
+    this.#outbox.demonitor(monitor);
+  }
+  link(target: Address): void {
+    this.#outbox.bond(EFFECT.link, 'link', target);
+  }
+  unlink(target: Address): void {
+    this.#outbox.bond(EFFECT.unlink, 'unlink', target);
+  }
   stop(): void {
     this.#outbox.stop();
   }

@@ -1,7 +1,7 @@
 /** Everything that leaves the actor: effects of the turn, and the asks that are still open. */
 import { AskError, print } from './errors.js';
 import { Address, EFFECT, type FrameReader, KIND, ResultWriter } from './frames.js';
-import type { AskOptions, Payload, PublishOptions, Refusal, SubscribeOptions, TellOptions } from './types.js';
+import type { AskOptions, Down, Payload, PublishOptions, Refusal, SubscribeOptions, TellOptions } from './types.js';
 
 interface OpenAsk {
   resolve(payload: Uint8Array): void;
@@ -11,14 +11,26 @@ interface OpenAsk {
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 const MAX_TIMEOUT = 0xffffffff;
+const NOTHING = new Uint8Array();
+/** The upper half of a monitor's number is its life, so that the next life knows its own. */
+const MONITORS = 0x10000;
 
 export class Outbox {
+  /** Whether the actor can be told of an end. */
+  readonly hearsDown: boolean;
   readonly writer = new ResultWriter();
   readonly #open = new Map<number, OpenAsk>();
   #lastTag = 0;
+  #lastMonitor = 0;
+  /** Monitors that were taken back in this turn: a notice may be in it already. */
+  readonly #unwatched = new Set<number>();
   /** Log lines from before the first turn. */
   #early: [number, string][] = [];
   #turns = false;
+
+  constructor(hearsDown: boolean) {
+    this.hearsDown = hearsDown;
+  }
 
   /** The tags of the asks that have no answer yet. */
   get openTags(): Iterable<number> {
@@ -31,6 +43,7 @@ export class Outbox {
   beginTurn(): void {
     this.writer.clear();
     this.#turns = true;
+    this.#unwatched.clear();
     for (const [level, text] of this.#early) this.log(level, text);
     this.#early = [];
   }
@@ -67,7 +80,36 @@ export class Outbox {
   }
 
   stop(): void {
-    this.writer.effect(EFFECT.stop, 0, undefined, new Uint8Array());
+    this.writer.effect(EFFECT.stop, 0, undefined, NOTHING);
+  }
+
+  monitor(target: Address, incarnation: number): number {
+    if (!this.hearsDown) throw new TypeError('monitor: the actor has no `down` that could be told');
+    this.#check('monitor', target);
+    this.#lastMonitor = (this.#lastMonitor % (MONITORS - 1)) + 1;
+    const tag = (incarnation % MONITORS) * MONITORS + this.#lastMonitor;
+    this.writer.effect(EFFECT.monitor, tag, target, NOTHING);
+    return tag;
+  }
+
+  demonitor(monitor: number): void {
+    if (!Number.isInteger(monitor)) throw new TypeError(`demonitor: expected a number, received ${print(monitor)}`);
+    this.#unwatched.add(monitor);
+    this.writer.effect(EFFECT.demonitor, monitor, undefined, NOTHING);
+  }
+
+  /** Links or unlinks. */
+  bond(kind: number, verb: string, target: Address): void {
+    this.#check(verb, target);
+    this.writer.effect(kind, 0, target, NOTHING);
+  }
+
+  /** What a down frame says; nothing when its monitor was taken back. */
+  down(frame: FrameReader): Down | undefined {
+    const address = frame.address();
+    if (address === undefined || this.#unwatched.has(frame.corr)) return undefined;
+    const [reason = '', text = ''] = decoder.decode(frame.payload.subarray(4)).split('\0', 2);
+    return { monitor: frame.corr, address, reason, text, incarnation: frame.word(0) };
   }
 
   /** Asks on behalf of an ask of this actor, by its correlation; zero for none. */

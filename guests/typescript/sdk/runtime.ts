@@ -42,11 +42,12 @@ class Actor implements ActorContext {
 class Runtime<Config> implements Exports {
   readonly #definition: ActorDefinition<Config>;
   readonly #actor = new Actor();
-  readonly #outbox = new Outbox();
+  readonly #outbox: Outbox;
   #pending = false;
 
   constructor(definition: ActorDefinition<Config>) {
     this.#definition = definition;
+    this.#outbox = new Outbox(definition.down !== undefined);
     logTo((level, text) => this.#outbox.log(level, text));
   }
 
@@ -111,6 +112,10 @@ class Runtime<Config> implements Exports {
     if (kind === KIND.topic) {
       const { message } = reader.published();
       return context => definition.handle(message, context);
+    }
+    if (kind === KIND.down && definition.down !== undefined) {
+      const down = this.#outbox.down(reader);
+      return down && (context => definition.down?.(down, context));
     }
     if (kind !== KIND.sendFailed || definition.refused === undefined) return undefined;
     const refusal = this.#outbox.refusal(reader);

@@ -39,6 +39,20 @@ export interface Refusal {
   readonly message: string;
 }
 
+/** An actor that this one watched has ended for good. */
+export interface Down {
+  /** What `monitor` returned; another number when an earlier life of this actor set the monitor. */
+  readonly monitor: number;
+  /** Who ended. */
+  readonly address: Address;
+  /** Why, as one of a closed list, such as `normal`, `killed`, `trap` or `no-such-actor`. */
+  readonly reason: string;
+  /** The same in words; empty when there is no more to say. */
+  readonly text: string;
+  /** Its last life; 0 when it had ended before the monitor was set. */
+  readonly incarnation: number;
+}
+
 export interface Log {
   debug(...values: unknown[]): void;
   info(...values: unknown[]): void;
@@ -95,6 +109,17 @@ export interface MessageContext extends ActorContext {
   subscribe(pattern: string, options?: SubscribeOptions): number;
   /** Takes a subscription back; the group is that of the subscription. */
   unsubscribe(pattern: string, options?: { group?: string }): void;
+  /**
+   * Watches an actor: `down` is called once when it has ended for good, soon if it has. A restart is no end. The
+   * result is what takes it back. A monitor outlives the life that set it.
+   */
+  monitor(target: Address): number;
+  /** Takes a monitor back: nothing is told of it any more. */
+  demonitor(monitor: number): void;
+  /** Shares the fate of an actor: an abnormal end of one ends the life of the other, with the reason `linked`. */
+  link(target: Address): void;
+  /** Ends that. */
+  unlink(target: Address): void;
   /** Stops this actor after the turn. */
   stop(): void;
 }
@@ -121,6 +146,8 @@ export interface ActorDefinition<Config = unknown> {
   health?(context: ActorContext): Health | Promise<Health>;
   /** Is told of a message that had a tag and was not delivered. */
   refused?(refusal: Refusal, context: MessageContext): void | Promise<void>;
+  /** Is told that an actor has ended that it watched with `monitor`. */
+  down?(down: Down, context: MessageContext): void | Promise<void>;
   /** Goes down in order. */
   stop?(): void | Promise<void>;
 }

@@ -6,8 +6,11 @@ import {
   askFor,
   awaitTag,
   crash,
+  demonitor,
+  link,
   log,
   Message,
+  monitor,
   peer,
   publishReported,
   RETAIN,
@@ -16,6 +19,7 @@ import {
   subscribeReported,
   tell,
   tellReported,
+  unlink,
   unsubscribe,
 } from "../sdk";
 
@@ -25,6 +29,7 @@ class EveryEffect extends Actor {
   allocates: bool = true;
   other: Address = new Address(0, 0, 0);
   refusals: string = "";
+  ends: string = "";
 
   start(): string | null {
     const other = peer("other");
@@ -47,11 +52,22 @@ class EveryEffect extends Actor {
       awaitTag(3);
     } else if (wish == "ask for") write(askFor(this.other, 3, 250, message.corr, 4), "ping");
     else if (wish == "refusals") message.replyText(this.refusals);
+    else if (wish == "monitor") monitor(this.other, 0x30001);
+    else if (wish == "demonitor") demonitor(0x30001);
+    else if (wish == "link") link(this.other);
+    else if (wish == "unlink") unlink(this.other);
+    else if (wish == "ends") message.replyText(this.ends);
     else if (wish == "log") log(3, "hi");
     else if (wish == "stop") stopSelf();
     else if (wish == "fail") message.fail("no");
     else if (wish == "crash") crash("Oops", "it broke");
     else if (message.hasSender) write(tell(message.sender, 4), "back");
+  }
+
+  down(message: Message): void {
+    const who = message.sender.equals(this.other) ? "other" : "somebody";
+    const own = message.corr == 0x30001;
+    this.ends += who + " " + own.toString() + " " + message.reason + " " + message.lastIncarnation.toString() + ";";
   }
 
   refused(message: Message): void {

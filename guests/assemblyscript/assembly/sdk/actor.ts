@@ -19,6 +19,9 @@ export class Actor {
   /** A message of this actor was refused. */
   refused(message: Message): void {}
 
+  /** An actor has ended that it watched: `message.corr` is the monitor's tag, `message.sender` who it was. */
+  down(message: Message): void {}
+
   /** At the end of every turn: what was gathered over its messages can be sent. */
   flush(): void {}
 
@@ -40,5 +43,6 @@ export class Actor {
     if (kind == 1 || kind == 2 || kind == 7) this.handle(message);
     else if (kind == 3 || kind == 4) this.answered(message);
     else if (kind == 5) this.refused(message);
+    else if (kind == 6) this.down(message);
   }
 }

@@ -12,7 +12,10 @@ export {
   askFor,
   awaitTag,
   crash,
+  demonitor,
+  link,
   log,
+  monitor,
   publish,
   publishReported,
   RETAIN,
@@ -20,6 +23,7 @@ export {
   subscribeReported,
   tell,
   tellReported,
+  unlink,
   unsubscribe,
 } from "./outbox";
 export { stop as stopSelf } from "./outbox";

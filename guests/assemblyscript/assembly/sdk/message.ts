@@ -76,6 +76,24 @@ export class Message {
     return at + 4 <= this.length ? load<u32>(this.data + at) : 0;
   }
 
+  /** Of a notice that an actor has ended: why, as one of a closed list, such as `normal`, `killed` or `trap`. */
+  get reason(): string {
+    const length = this.reasonLength;
+    return length == 0 ? "" : String.UTF8.decodeUnsafe(this.data + 4, length);
+  }
+
+  /** Of such a notice: its last life, 0 when it had ended before the monitor was set. */
+  get lastIncarnation(): u32 {
+    return this.word(0);
+  }
+
+  /** Bytes of the reason, which a zero ends. */
+  private get reasonLength(): u32 {
+    let end: u32 = 4;
+    while (end < this.length && load<u8>(this.data + end) != 0) end++;
+    return end > this.length ? 0 : end - 4;
+  }
+
   /** Answers the ask; on a message it does nothing. */
   reply(data: usize, length: u32): void {
     if (this.isAsk) memory.copy(out.answer(out.REPLY, this.corr, length), data, length);

@@ -7,6 +7,10 @@ const TELL: u32 = 3;
 const ASK: u32 = 4;
 const PUBLISH: u32 = 9;
 const SUBSCRIBE: u32 = 10;
+const MONITOR: u32 = 5;
+const DEMONITOR: u32 = 6;
+const LINK: u32 = 7;
+const UNLINK: u32 = 8;
 const LOG: u32 = 11;
 const STOP: u32 = 12;
 const CRASH: u32 = 13;
@@ -150,6 +154,29 @@ function openAsk(kind: u32, to: Address, tag: u32, timeoutMs: u32, request: u32,
   store<u32>(payload, timeoutMs);
   store<u32>(payload, request, 4);
   return payload + 8;
+}
+
+/**
+ * Watches an actor: `down` is told once, with the tag, when it has ended for good, soon if it has. A monitor
+ * outlives the life of the actor that set it.
+ */
+export function monitor(it: Address, tag: u32): void {
+  open(MONITOR, tag, it.index, it.low, it.high, 0);
+}
+
+/** Takes a monitor back. A notice that is in the same turn may still be told. */
+export function demonitor(tag: u32): void {
+  open(DEMONITOR, tag, 0, 0, 0, 0);
+}
+
+/** Shares the fate of an actor: an abnormal end of one ends the life of the other. */
+export function link(it: Address): void {
+  open(LINK, 0, it.index, it.low, it.high, 0);
+}
+
+/** Ends that. */
+export function unlink(it: Address): void {
+  open(UNLINK, 0, it.index, it.low, it.high, 0);
 }
 
 /** Nothing but the answer to this tag is delivered until it comes. */
