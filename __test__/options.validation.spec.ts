@@ -76,16 +76,17 @@ test('an option that is undefined counts as absent', t => {
 
 test('the defaults are those of the options page', t => {
   t.deepEqual(spawnTemplate(undefined, DEFAULTS), {
-    parent: 'user',
     restart: 0,
-    maxRestarts: 5,
-    withinMs: 60_000,
-    backoffKind: 2,
-    backoffInitialMs: 100,
-    backoffFactor: 2,
-    backoffMaxMs: 30_000,
-    backoffJitter: 0.2,
-    resetAfterMs: 15_050,
+    budget: {
+      maxRestarts: 5,
+      withinMs: 60_000,
+      backoffKind: 2,
+      backoffInitialMs: 100,
+      backoffFactor: 2,
+      backoffMaxMs: 30_000,
+      backoffJitter: 0.2,
+      resetAfterMs: 15_050,
+    },
     overflow: 0,
     overflowWaitMs: 5000,
     mailbox: 1000,
@@ -106,14 +107,15 @@ test('the defaults are those of the options page', t => {
     healthRestart: true,
     healthTimeoutMs: 1000,
     observe: 0,
+    origin: 0,
     state: null,
     subscribe: [],
     trapOn: [],
   });
-  const { native, keepAlive, limits } = systemSettings({ seed: 5 });
+  const { name, native, keepAlive, limits } = systemSettings({ seed: 5 });
   t.is(keepAlive, 'busy');
   t.deepEqual(limits, {});
-  t.is(native.name, 'troupe');
+  t.is(name, 'troupe');
   t.is(native.seed, 5);
   t.is(native.deadLetters, 1000);
   t.is(native.trapHandling, 'signals');
@@ -135,7 +137,7 @@ test("a payload is never more than half of the guest's memory", t => {
 
 test('Infinity crosses as the largest word', t => {
   const template = spawnTemplate({ maxRestarts: Infinity, limits: { handlerTime: Infinity } }, DEFAULTS);
-  t.is(template.maxRestarts, 0xffffffff);
+  t.is(template.budget.maxRestarts, 0xffffffff);
   t.is(template.handlerTimeMs, 0xffffffff);
   t.is(requestOptions({ timeout: Infinity }, 5000).timeoutMs, 0xffffffff);
 });

@@ -1,11 +1,13 @@
 import test from 'ava';
 import { actor } from '../src/actor.js';
+import type { BesideOwner } from '../src/beside.js';
 import { type ChildOptions, child, type NestedOptions, type PoolOptions, pool } from '../src/children.js';
 import { Component } from '../src/component.js';
 import { ConfigError, TroupeError } from '../src/errors.js';
 import { FOREVER } from '../src/native.js';
+import { Origins } from '../src/origin.js';
 import type { RefOwner } from '../src/ref-core.js';
-import { Planner } from '../src/tree-plan.js';
+import { type PlanContext, Planner } from '../src/tree-plan.js';
 
 // Planning touches nothing of the owner but that it is the same one.
 const OWNER = {} as RefOwner;
@@ -26,7 +28,16 @@ const ok = child(component);
 
 const registered: unknown[] = [];
 const register = (definition: unknown): number => registered.push(definition) - 1;
-const planner = (): Planner => new Planner({ owner: OWNER, limits: {}, inline: true, register, unregister: () => {} });
+const CONTEXT: PlanContext = {
+  owner: OWNER,
+  limits: {},
+  inline: true,
+  register,
+  unregister: () => {},
+  beside: {} as BesideOwner,
+  origins: new Origins(),
+};
+const planner = (): Planner => new Planner(CONTEXT);
 const plan = (options: unknown) => planner().supervisor(options, 'fallback').node;
 const messageOf = (read: () => unknown): string => {
   try {
@@ -65,7 +76,10 @@ test('every wrong option of a child is refused alone, with its path', t => {
     ],
     [{ maxRestarts: 5 }, 'maxRestarts: unknown option; known are config, peers, startupTimeout, restart'],
     [{ limits: { memory: 'lots' } }, "limits.memory: expected a size such as '16MiB' (64KiB … 4GiB), received 'lots'"],
-    [{ peers: { db: {} } }, 'peers.db: expected an actor reference, received {}'],
+    [
+      { peers: { db: {} } },
+      'peers.db: expected an actor reference; of a pool or a supervisor, one of its children, received {}',
+    ],
     [{ config: 5n }, 'config: it cannot be written as JSON'],
     [{ codec: 'json' }, "codec: expected a codec: an object with encode and decode, received 'json'"],
     [{ overflow: 'drop' }, "overflow: expected 'wait' | 'reject' | 'drop-newest' | 'drop-oldest', received 'drop'"],
@@ -213,14 +227,16 @@ test('a plan is complete, with the defaults of the options page', t => {
   t.deepEqual(node.supervisor, {
     strategy: 0,
     autoShutdown: 0,
-    maxRestarts: 5,
-    withinMs: 60_000,
-    backoffKind: 2,
-    backoffInitialMs: 100,
-    backoffFactor: 2,
-    backoffMaxMs: 30_000,
-    backoffJitter: 0.2,
-    resetAfterMs: 15_050,
+    budget: {
+      maxRestarts: 5,
+      withinMs: 60_000,
+      backoffKind: 2,
+      backoffInitialMs: 100,
+      backoffFactor: 2,
+      backoffMaxMs: 30_000,
+      backoffJitter: 0.2,
+      resetAfterMs: 15_050,
+    },
   });
   const [a, nested] = node.children;
   t.deepEqual(a?.child, { restart: 0, significant: false, shutdownMs: 5000 });
@@ -265,6 +281,6 @@ test('what concerns guests only is refused for children and members in JavaScrip
   );
   const top = () => planner().pool(definition, { limits: { stack: '1MiB' } }, 'fallback');
   t.regex(messageOf(top), /^limits\.stack: /);
-  const system = { owner: OWNER, limits: { memory: 1024 ** 2 }, inline: true, register, unregister: () => {} };
+  const system = { ...CONTEXT, limits: { memory: 1024 ** 2 } };
   t.notThrows(() => new Planner(system).supervisor({ children: { b: child(definition) } }, 'fallback'));
 });

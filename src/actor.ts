@@ -2,11 +2,12 @@
  * Actors in JavaScript: the same mailbox, supervision and addresses as any other actor, with
  * handlers that run on the thread of the system they belong to.
  */
-import type { ActorRef } from './actor-ref.js';
+import type { ActorRef, Down } from './actor-ref.js';
 import type { PublishOptions } from './broker.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
 import type { HealthAnswer } from './health.js';
+import type { Monitor } from './monitor.js';
 import type { RequestOptions } from './request-options.js';
 import type { SubscribeActorOptions } from './topics.js';
 
@@ -80,6 +81,15 @@ export interface ActorContext<State = undefined, Message = never> {
   subscribe(pattern: string, options?: SubscribeActorOptions): boolean;
   /** Takes a subscription back, as `ref.unsubscribe` does. */
   unsubscribe(pattern: string): boolean;
+  /**
+   * Watches an actor: the function `down` is called once, as a message is handled, when it has ended for good; soon
+   * if it has. A restart is no end. A monitor outlives the life that set it.
+   */
+  monitor(target: ActorRef<never, unknown>): Monitor;
+  /** Shares the fate of an actor: an abnormal end of one ends the life of the other, with the reason `linked`. */
+  link(target: ActorRef<never, unknown>): void;
+  /** Ends that. */
+  unlink(target: ActorRef<never, unknown>): void;
   /** Stops the actor after the message in hand. */
   stop(): void;
   /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */
@@ -111,6 +121,8 @@ export interface ActorFunctions<Message, Reply, State, Config> {
    * nothing for "unknown". What it throws is an unhealthy answer.
    */
   readonly health?: (context: ActorContext<State, Message>) => HealthAnswer | Promise<HealthAnswer>;
+  /** Is told that an actor has ended that it watches with `context.monitor`; one notice or message at a time. */
+  readonly down?: (down: Down, context: ActorContext<State, Message>) => unknown;
   /** Goes down in order: after a stop, a drain or a shutdown, not after a crash or a kill. */
   readonly stop?: (context: ActorContext<State, Message>) => unknown;
 }
@@ -163,17 +175,18 @@ export function actor<State = undefined, Config = unknown>(
 export function actor(definition: object): unknown {
   const given: unknown = definition;
   if (!isObject(given)) throw mismatch('definition', 'an object with a function handle', given);
-  const known = ['start', 'handle', 'stop', 'health', 'codec'];
+  const known = ['start', 'handle', 'stop', 'health', 'down', 'codec'];
   for (const [key, value] of Object.entries(given)) {
     if (!known.includes(key)) throw mismatch(`definition.${key}`, `one of ${known.join(', ')}`, value);
   }
-  const { start, handle, stop, health, codec } = given as unknown as AnyFunctions & { readonly codec?: AnyCodec };
-  for (const [name, value] of Object.entries({ start, handle, stop, health })) {
+  const { start, handle, stop, health, down, codec } = given as unknown as AnyFunctions & { readonly codec?: AnyCodec };
+  for (const [name, value] of Object.entries({ start, handle, stop, health, down })) {
     const isFunction = typeof value === 'function' || (name !== 'handle' && value === undefined);
     if (!isFunction) throw mismatch(`definition.${name}`, 'a function', value);
   }
   const isCodec = codec === undefined || (typeof codec?.encode === 'function' && typeof codec.decode === 'function');
   if (!isCodec) throw mismatch('definition.codec', 'a codec: an object with encode and decode', codec);
-  const functions = { handle, ...(start ? { start } : {}), ...(stop ? { stop } : {}), ...(health ? { health } : {}) };
+  const optional = Object.entries({ start, stop, health, down }).filter(([, value]) => value !== undefined);
+  const functions = { handle, ...Object.fromEntries(optional) };
   return new ActorDefinition(functions, codec);
 }

@@ -49,10 +49,15 @@ export class Beside {
 
   /** Runs the hook before the start, and makes sure that nothing of the start is missed. */
   async before(name: string | undefined): Promise<void> {
-    if (this.#runner === undefined || this.#cell === undefined) return;
-    this.#runner.run('preStart', Object.freeze({ name, state: this.#cell }));
+    if (this.#runner === undefined) return;
+    this.tellStart(name);
     await this.#runner.settled();
     this.#release = this.#owner.events.reserve();
+  }
+
+  /** Runs the hook before the start, for which nothing waits. */
+  tellStart(name: string | undefined): void {
+    if (this.#cell !== undefined) this.#runner?.run('preStart', Object.freeze({ name, state: this.#cell }));
   }
 
   /** The actor has an address. */
@@ -94,6 +99,19 @@ export class Beside {
       stderr: '',
     });
     this.#runner.end();
+  }
+
+  /** The actor will not be made. */
+  end(): void {
+    this.#free();
+    this.#runner?.end();
+  }
+
+  /** The actor has ended, or will not come up: without an event if there was none before. */
+  endUnlessBegun(): void {
+    if (this.#runner === undefined || this.#runner.begun) return;
+    if (this.#ref !== undefined) this.#owner.events.forget(this.#ref);
+    this.end();
   }
 
   #free(): void {

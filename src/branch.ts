@@ -11,8 +11,17 @@ import type { PlanContext, Planner } from './tree-plan.js';
 export interface TreeHost {
   readonly owner: RefOwner;
   readonly context: PlanContext;
-  /** Tells what is odd about a plan (`INT-5`), and makes it ready to be started. */
-  commit(planner: Planner): void;
+  /**
+   * Tells what is odd about a plan (`INT-5`), makes it ready to be started, and runs the hooks before the
+   * start, if there are any.
+   */
+  commit(planner: Planner): Promise<void> | undefined;
+  /** Uniform in [0, 1), from the system's seed. */
+  readonly random: () => number;
+  /** Shortest time between two looks at how the members of a pool stand, in milliseconds. */
+  readonly lookEveryMs: number;
+  /** Resolves when the hooks of the actors at and below a path are done with what they were told. */
+  hooksSettled(path: string): Promise<void>;
 }
 
 /** How a supervisor or a pool is doing. */
@@ -104,6 +113,7 @@ export abstract class Branch {
     const { port } = this.host.owner;
     if (port.closed) return;
     await this.call('stop', slot => port.native.supervisorStop(this.number, slot)).done;
+    await this.host.hooksSettled(this.path);
   }
 
   /** Resolves when it has ended for good, with the reason: `intensity` if it gave up. Does not keep the process alive. */

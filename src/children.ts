@@ -4,9 +4,7 @@ import type { Codec } from './codec.js';
 import type { Component } from './component.js';
 import type { Duration } from './duration.js';
 import type { BackoffKind, BackoffOptions, LocalLimits, RestartType, SpawnOptions } from './options.js';
-
-/** Options of what lies beside an actor of `system.spawn`. */
-type Beside = 'hooks' | 'hookTimeout' | 'state' | 'stateInConfig';
+import type { Routing, RoutingKey } from './router.js';
 
 /** What decides with a supervisor about each of its children. */
 export interface ChildRules {
@@ -21,12 +19,22 @@ export interface ChildRules {
 /** Options of {@link child}. The budget and the backoff are the supervisor's. */
 export interface ChildOptions
   extends ChildRules,
-    Omit<SpawnOptions, 'start' | 'restart' | 'maxRestarts' | 'within' | 'backoff' | Beside> {}
+    Omit<SpawnOptions, 'start' | 'restart' | 'maxRestarts' | 'within' | 'backoff'> {}
 
-/** Options of {@link pool}. Budget and backoff are those of each member. */
-export interface PoolOptions extends Omit<SpawnOptions, 'name' | 'start' | Beside> {
+/**
+ * Options of {@link pool}. Budget and backoff are those of each member; each has its own custom state,
+ * which begins with the same value.
+ */
+export interface PoolOptions<Message = Uint8Array> extends Omit<SpawnOptions, 'name' | 'start'> {
   /** Members it begins with; default 1. */
   readonly size?: number | undefined;
+  /**
+   * How `tell`, `send` and `ask` of the pool choose a member; default `'round-robin'`. With `'hash'` equal keys
+   * lead to one member as long as the members are the same, also while it is restarted.
+   */
+  readonly routing?: Routing | undefined;
+  /** The key of a message, with the routing `'hash'`. */
+  readonly hash?: ((message: Message) => RoutingKey) | undefined;
   /** Longest orderly end of all members, which stop at the same time; default `'5s'`. */
   readonly shutdownTimeout?: Duration | undefined;
   /** Restarts of all members together before the pool gives up; default no limit. */
@@ -34,13 +42,16 @@ export interface PoolOptions extends Omit<SpawnOptions, 'name' | 'start' | Besid
 }
 
 /** Options of {@link ActorSystem.pool}. */
-export interface TopPoolOptions extends PoolOptions {
+export interface TopPoolOptions<Message = Uint8Array> extends PoolOptions<Message> {
   /** Its name: the first step of its members' paths; default a number of its own. */
   readonly name?: string | undefined;
 }
 
 /** Options of actors in JavaScript: the definition has the codec and says what its configuration is. */
-export type LocalOptions<Options, Config> = Omit<Options, 'codec' | 'config' | 'inline' | 'limits'> & {
+export type LocalOptions<Options, Config> = Omit<
+  Options,
+  'codec' | 'config' | 'inline' | 'limits' | 'stateInConfig'
+> & {
   /** Limits of this actor, over those of the system. */
   readonly limits?: LocalLimits | undefined;
   /** For `start`, as it is. */
@@ -103,45 +114,42 @@ export interface Children {
   readonly [key: string]: ChildEntry;
 }
 
-/** An actor of a supervisor, as {@link child} describes it. */
-export class ChildDefinition<in Message = Uint8Array, out Reply = Uint8Array> {
+/** What is described with a component, or a definition, and options. */
+abstract class Definition<Kind extends string, Options, Message, Reply> {
   /** What it describes. */
-  readonly kind = 'actor';
-  /** What it runs. */
+  readonly kind: Kind;
+  /** What its actors run. */
   readonly component: Component | ActorDefinition<never, unknown, never>;
   /** As they were given. */
-  readonly options: ChildOptions;
-  /** How its messages are written and its replies read. */
+  readonly options: Options;
+  /** How messages are written and replies read. */
   readonly codec: Codec<Message, Reply> | undefined;
 
   /** @internal */
-  constructor(component: Component | AnyDefinition, options: ChildOptions) {
+  constructor(kind: Kind, component: Component | AnyDefinition, options: Options) {
+    this.kind = kind;
     this.component = component;
     this.options = options;
-    this.codec = options?.codec as Codec<Message, Reply> | undefined;
+    this.codec = (options as { readonly codec?: unknown } | null)?.codec as Codec<Message, Reply> | undefined;
     Object.freeze(this);
   }
 }
+
+/** An actor of a supervisor, as {@link child} describes it. */
+export class ChildDefinition<in Message = Uint8Array, out Reply = Uint8Array> extends Definition<
+  'actor',
+  ChildOptions,
+  Message,
+  Reply
+> {}
 
 /** A pool below a supervisor, as {@link pool} describes it. */
-export class PoolDefinition<in Message = Uint8Array, out Reply = Uint8Array> {
-  /** What it describes. */
-  readonly kind = 'pool';
-  /** What its members run. */
-  readonly component: Component | ActorDefinition<never, unknown, never>;
-  /** As they were given. */
-  readonly options: PoolOptions;
-  /** How messages to its members are written and their replies read. */
-  readonly codec: Codec<Message, Reply> | undefined;
-
-  /** @internal */
-  constructor(component: Component | AnyDefinition, options: PoolOptions) {
-    this.component = component;
-    this.options = options;
-    this.codec = options?.codec as Codec<Message, Reply> | undefined;
-    Object.freeze(this);
-  }
-}
+export class PoolDefinition<in Message = Uint8Array, out Reply = Uint8Array> extends Definition<
+  'pool',
+  PoolOptions<never>,
+  Message,
+  Reply
+> {}
 
 /** Describes an actor of a supervisor. What is wrong with the options is found before anything starts. */
 export function child<Message, Reply>(
@@ -154,19 +162,19 @@ export function child<Message, Reply, Config>(
   options?: LocalOptions<ChildOptions, Config>,
 ): ChildDefinition<Message, Reply>;
 export function child(component: Component | AnyDefinition, options: ChildOptions = {}): unknown {
-  return new ChildDefinition(component, options);
+  return new ChildDefinition('actor', component, options);
 }
 
 /** Describes a pool of equal actors below a supervisor. */
 export function pool<Message, Reply>(
   component: Component,
-  options: PoolOptions & { readonly codec: Codec<Message, Reply> },
+  options: PoolOptions<Message> & { readonly codec: Codec<Message, Reply> },
 ): PoolDefinition<Message, Reply>;
 export function pool(component: Component, options?: PoolOptions): PoolDefinition;
 export function pool<Message, Reply, Config>(
   definition: ActorDefinition<Message, Reply, Config>,
-  options?: LocalOptions<PoolOptions, Config>,
+  options?: LocalOptions<PoolOptions<Message>, Config>,
 ): PoolDefinition<Message, Reply>;
-export function pool(component: Component | AnyDefinition, options: PoolOptions = {}): unknown {
-  return new PoolDefinition(component, options);
+export function pool(component: Component | AnyDefinition, options: PoolOptions<never> = {}): unknown {
+  return new PoolDefinition('pool', component, options);
 }

@@ -89,6 +89,20 @@ export interface MessageProcessedEvent extends MessageEvent {
   readonly latencyMs: number;
 }
 
+/** A handler takes long. */
+export interface LongHandlerEvent extends ActorEvent {
+  /** For how long it has been running, or waiting for its promise, in milliseconds. */
+  readonly runningMs: number;
+}
+
+/** Messages wait for long. */
+export interface QueueAgeEvent extends ActorEvent {
+  /** Messages in the mailbox. */
+  readonly queued: number;
+  /** How long the oldest of them has waited at least, in milliseconds. */
+  readonly waitedMs: number;
+}
+
 /** Something about the machinery around the actors. */
 export interface HostEvent {
   /** What happened, and where. */
@@ -139,6 +153,10 @@ export interface TroupeEvents {
   'actor:high-water': ActorWaterEvent;
   /** Its mailbox has emptied to half of its bounds after that. */
   'actor:low-water': ActorWaterEvent;
+  /** A handler takes longer than the option `warnAfter.handler`; told once for each time. */
+  'actor:long-handler': LongHandlerEvent;
+  /** The oldest message of a mailbox waits longer than the option `warnAfter.queued`; told once until the actor keeps up. */
+  'actor:queue-age': QueueAgeEvent;
   /** A message is given to its handler. Only while somebody listens. */
   'message:received': MessageEvent;
   /** A message was handled. Only while somebody listens. */
@@ -180,6 +198,8 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   'actor:health': true,
   'actor:high-water': true,
   'actor:low-water': true,
+  'actor:long-handler': true,
+  'actor:queue-age': true,
   'message:received': true,
   'message:processed': true,
   deadletter: true,
@@ -216,6 +236,8 @@ export interface EventHubOptions {
   readonly onGroup: (event: NativeEvent) => void;
   /** Makes the reference of an address. */
   readonly refOf: (address: NativeAddress, path: string) => ActorRef<unknown, unknown>;
+  /** An actor of a number was met that may have hooks (see {@link NativeEvent.origin}). */
+  readonly meet: (origin: number, address: NativeAddress, path: string) => void;
   /** Longest wait for what a listener returned. */
   readonly limitMs: number;
   /** Tells the addon which events are wanted. */
@@ -283,7 +305,7 @@ export class EventHub {
     const event = name === 'deadletter' ? this.#options.letters.complete(told) : told;
     this.#guarded(name, () => this.#options.log?.write(event));
     if (name === 'system:failed') this.#options.onFailure?.();
-    if (this.#observed.size > 0 && event.address) this.#tellHooks(event, event.address);
+    if ((event.origin || this.#observed.size > 0) && event.address) this.#tellHooks(event, event.address);
     const listeners = this.#listeners.get(name);
     const published = this.#channels.get(name);
     if (listeners === undefined && !published?.hasSubscribers) return;
@@ -306,14 +328,21 @@ export class EventHub {
     };
   }
 
-  /** Resolves when the hooks of all actors are done with what they were told, and those that ended are. */
-  async hooksSettled(): Promise<void> {
-    await Promise.all([...this.#runners].map(runner => runner.settled()));
+  /**
+   * Resolves when the hooks of all actors, or of those at and below a path, are done with what they were
+   * told, and those that ended are.
+   */
+  async hooksSettled(path?: string): Promise<void> {
+    if (this.#runners.size === 0) return;
+    const all = [...this.#runners];
+    const concerned = path === undefined ? all : all.filter(each => `${each.path}/`.startsWith(`${path}/`));
+    await Promise.all(concerned.map(runner => runner.settled()));
   }
 
   /** Tells the hooks of an actor of its life from now on; the actor's end ends that. */
   observe(ref: ActorRef<never, unknown>, runner: HookRunner): void {
     this.#observed.set(keyOf(coreOf(ref)), { ref, runner });
+    runner.path = ref.path;
     this.#runners.add(runner);
     this.#tell();
   }
@@ -339,6 +368,7 @@ export class EventHub {
 
   #tellHooks(event: NativeEvent, address: NativeAddress): void {
     const key = keyOf({ index: address[0], tagLo: address[1], tagHi: address[2] });
+    if (event.origin && !this.#observed.has(key)) this.#options.meet(event.origin, address, event.path ?? '');
     const observed = this.#observed.get(key);
     if (observed === undefined) return;
     const { ref, runner } = observed;
@@ -434,6 +464,10 @@ function detailsOf(event: NativeEvent): object {
       const { queued, capacity = 0 } = event;
       return { queued, capacity: capacity === FOREVER ? Infinity : capacity };
     }
+    case 'actor:long-handler':
+      return { runningMs: event.runningMs };
+    case 'actor:queue-age':
+      return { queued: event.queued, waitedMs: event.waitedMs };
     case 'message:received':
       return { size: event.size };
     case 'message:processed':

@@ -81,8 +81,10 @@ export type {
   HookFailedEvent,
   HostEvent,
   LogEvent,
+  LongHandlerEvent,
   MessageEvent,
   MessageProcessedEvent,
+  QueueAgeEvent,
   SupervisorEvent,
   TroupeEvents,
 } from './events.js';
@@ -121,9 +123,11 @@ export type {
   ShutdownOptions,
   SpawnOptions,
   SystemOptions,
+  WarnAfter,
 } from './options.js';
 export type { Pool, PoolMember } from './pool.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
+export type { Routing, RoutingKey } from './router.js';
 export {
   SchemaError,
   type SchemaInput,
@@ -144,6 +148,6 @@ export type {
   HistoryEntry,
   Supervisor,
 } from './supervisor.js';
-export { type ActorEntry, ActorSystem, type FindOptions, type LocalSpawnOptions, type Named } from './system.js';
+export { type ActorEntry, ActorSystem, type FindOptions, type Named } from './system.js';
 export type { SubscribeActorOptions, TopicSubscription } from './topics.js';
 export type { SupervisorEntry, TreeEntry } from './tree-view.js';

@@ -177,6 +177,8 @@ export interface RunnerOptions {
 
 /** Runs the hooks of one actor. */
 export class HookRunner {
+  /** Path of its actor, as far as it is known. */
+  path = '';
   readonly #options: RunnerOptions;
   /** Hooks run in the context of the spawn, whatever they are told of. */
   readonly #resource = new AsyncResource('WasmTroupeHooks');
@@ -188,11 +190,16 @@ export class HookRunner {
   readonly #idle: (() => void)[] = [];
   readonly #atStart: (() => void)[] = [];
   readonly #atEnd: (() => void)[] = [];
-  #path = '';
+  #begun = false;
   #attempt = { attempt: 0, delayMs: 0 };
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+  }
+
+  /** Whether anything was told of its actor. */
+  get begun(): boolean {
+    return this.#begun;
   }
 
   /** Calls a hook when those before it are done. */
@@ -209,7 +216,8 @@ export class HookRunner {
 
   /** Tells the hooks what the addon told. */
   tell(event: NativeEvent, context: HookContext): void {
-    this.#path = context.path;
+    this.path = context.path;
+    this.#begun = true;
     const reason = Object.freeze(event.reason ?? { tag: 'normal' satisfies ReasonTag, text: '' }) as ExitReason;
     switch (event.event) {
       case 'actor:started':
@@ -309,12 +317,12 @@ export class HookRunner {
         return;
       }
       within(result, this.#options.limitMs, (...failure) => {
-        if (failure.length > 0) this.#options.failed(name, failure[0], this.#path);
+        if (failure.length > 0) this.#options.failed(name, failure[0], this.path);
         this.#busy = false;
         this.#next();
       });
     } catch (error) {
-      this.#options.failed(name, error, this.#path);
+      this.#options.failed(name, error, this.path);
       this.#busy = false;
     }
   }
@@ -331,7 +339,7 @@ export class HookRunner {
     this.#dropped += 1;
     if (this.#dropped > 1) return;
     const text = `${MAX_WAITING} calls wait for a hook of this actor: further ones are dropped until it is done`;
-    this.#options.failed(name, new Error(text), this.#path);
+    this.#options.failed(name, new Error(text), this.path);
   }
 
   #sayDropped(): void {
@@ -341,6 +349,6 @@ export class HookRunner {
     }
     const text = `${this.#dropped} calls of hooks were dropped`;
     this.#dropped = 0;
-    this.#options.failed('hooks', new Error(text), this.#path);
+    this.#options.failed('hooks', new Error(text), this.path);
   }
 }

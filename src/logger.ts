@@ -106,6 +106,20 @@ export class EventLog {
       case 'log':
         this.#logger[LEVELS[event.level ?? 1] ?? 'info']({ actor: path }, `${path}: ${event.text}`);
         break;
+      case 'actor:long-handler': {
+        const { runningMs } = event;
+        this.#logger.warn(
+          { actor: path, incarnation, runningMs },
+          `${path}: a handler has been running for ${runningMs} ms`,
+        );
+        break;
+      }
+      case 'actor:queue-age': {
+        const { queued, waitedMs } = event;
+        const line = `${path}: ${queued} messages wait, the oldest for ${waitedMs} ms`;
+        this.#logger.warn({ actor: path, incarnation, queued, waitedMs }, line);
+        break;
+      }
       case 'crash-unreproduced':
         this.#logger.warn({ actor: path, incarnation }, `${path}: a batch of messages crashed, one by one none does`);
         break;

@@ -3,7 +3,6 @@ import type { ReasonTag } from './error-codes.js';
 
 /** Options of a system, validated and complete. */
 export interface NativeSystemOptions {
-  readonly name: string;
   readonly threads: number;
   readonly seed: number;
   readonly deadLetters: number;
@@ -19,6 +18,9 @@ export interface NativeSystemOptions {
   readonly manualClock: boolean;
   /** A message published on a topic without subscribers becomes a dead letter. */
   readonly unheardLetters: boolean;
+  /** From when on an event says that a handler runs, or a message waits, for long. */
+  readonly longHandlerMs: number;
+  readonly longQueueMs: number;
 }
 
 /** An address that an actor is given for a name. */
@@ -31,16 +33,8 @@ export interface NativePeer {
 
 /** Options of a spawn, validated and complete. `0xFFFFFFFF` stands for `Infinity`. */
 export interface NativeSpawnOptions {
-  readonly parent: 'user';
   readonly restart: number;
-  readonly maxRestarts: number;
-  readonly withinMs: number;
-  readonly backoffKind: number;
-  readonly backoffInitialMs: number;
-  readonly backoffFactor: number;
-  readonly backoffMaxMs: number;
-  readonly backoffJitter: number;
-  readonly resetAfterMs: number;
+  readonly budget: NativeBudget;
   readonly mailbox: number;
   readonly mailboxBytes: number;
   readonly overflow: number;
@@ -67,6 +61,8 @@ export interface NativeSpawnOptions {
   readonly healthRestart: boolean;
   /** What is told of it even if nobody listens to the system: {@link OBSERVE_LIFE}, {@link OBSERVE_MESSAGES}. */
   readonly observe: number;
+  /** What it is made from, by this environment's number; 0 for nothing that is looked up. */
+  readonly origin: number;
   /** Custom state for each start. */
   readonly state: Uint8Array | null;
   /** Topics that it is subscribed to. */
@@ -125,6 +121,8 @@ export interface NativeStatus {
   /** What the last probe found. */
   readonly health: { readonly status: string; readonly text: string };
   readonly exit: NativeExit | null;
+  /** {@link NativeSpawnOptions.origin} */
+  readonly origin: number;
 }
 
 /** An actor found by name: its address, and its path. */
@@ -134,26 +132,6 @@ export type NativeFound = readonly [...NativeAddress, path: string];
 export interface NativeMember {
   readonly address: NativeAddress;
   readonly path: string;
-}
-
-/** Sums of a system, as the addon counts them. */
-export interface NativeAudit {
-  readonly balanced: boolean;
-  readonly offered: number;
-  readonly accepted: number;
-  readonly refused: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  readonly handled: number;
-  readonly failedInHandler: number;
-  readonly discarded: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  readonly expired: number;
-  readonly aborted: number;
-  readonly queued: number;
-  readonly inHand: number;
-  readonly lateReplies: number;
-  readonly deadLetters: { readonly total: number; readonly byReason: Readonly<Record<string, number>> };
-  readonly unheard: number;
-  readonly dropped: number;
-  readonly actors: Readonly<Record<string, number>>;
 }
 
 /** A dead letter. */
@@ -172,6 +150,8 @@ export interface NativeDeadLetter {
 /** What happened; which fields are there depends on the event. */
 export interface NativeEvent {
   readonly event: string;
+  /** {@link NativeSpawnOptions.origin} of an actor that is observed itself. */
+  readonly origin?: number;
   readonly address?: NativeAddress | null;
   readonly path?: string;
   readonly reason?: NativeExit | string | null;
@@ -199,8 +179,10 @@ export interface NativeEvent {
   readonly to?: string;
   readonly sizes?: readonly number[];
   readonly latencyMs?: number;
-  readonly hook?: string;
+  readonly runningMs?: number;
   readonly queued?: number;
+  readonly waitedMs?: number;
+  readonly hook?: string;
   readonly capacity?: number;
   /** Number of a watch of a group, and whether somebody joined. */
   readonly watch?: number;
@@ -239,7 +221,8 @@ export interface NativeActorNode {
 }
 
 /** A supervisor's own rules. */
-export interface NativeSupervisorRules extends NativeBudget {
+export interface NativeSupervisorRules {
+  readonly budget: NativeBudget;
   readonly strategy: number;
   readonly autoShutdown: number;
 }
@@ -320,6 +303,9 @@ export interface NativeTree {
   readonly info: NativeSupervisor;
   readonly below: readonly NativeTree[];
 }
+
+/** What a message to a member of a pool would meet, from the worst to the best; see {@link NativeSystem.poolStandings}. */
+export const READINESS = { gone: 0, waiting: 1, coming: 2, full: 3, ready: 4 } as const;
 
 /** {@link NativeNode.kind}: an actor. */
 export const NODE_ACTOR = 0;

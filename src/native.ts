@@ -7,10 +7,10 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Audit } from './audit.js';
 import { type Machine, searchNative } from './native-search.js';
 import type {
   NativeAddress,
-  NativeAudit,
   NativeBudget,
   NativeChild,
   NativeDeadLetter,
@@ -60,7 +60,7 @@ export interface NativeSystem {
   ): number;
   hot(): NativeHot;
   submitLarge(header: Uint32Array, payload: Uint8Array): void;
-  load(source: string | Uint8Array, optionsJson: string, slot: number): void;
+  load(source: string | Uint8Array, slot: number): void;
   prepare(componentId: number, options: NativeSpawnOptions): number;
   /** As `prepare`, for actors that this environment runs under its own number for them. */
   prepareExternal(definition: number, options: NativeSpawnOptions): number;
@@ -72,6 +72,9 @@ export interface NativeSystem {
   monitor(index: number, tagLo: number, tagHi: number, slot: number): void;
   /** Takes a monitor back. */
   demonitor(index: number, tagLo: number, tagHi: number, slot: number): void;
+  /** An actor of this environment watches another one; one down frame comes into its mailbox, with the tag. */
+  monitorFor(watcher: NativeAddress, target: NativeAddress, tag: number): void;
+  demonitorFor(watcher: NativeAddress, tag: number): void;
   link(one: NativeAddress, other: NativeAddress): void;
   unlink(one: NativeAddress, other: NativeAddress): void;
   supervise(node: NativeNode, slot: number): NativePlace;
@@ -87,6 +90,13 @@ export interface NativeSystem {
   supervisorInfo(supervisor: number): NativeSupervisor | null;
   /** Those that have not ended. */
   poolMembers(pool: number): readonly NativeChild[];
+  /**
+   * How members of a pool stand, each given by three words of its address: how often the members have changed, then
+   * of each its {@link READINESS} and its messages. Empty when the pool is gone.
+   */
+  poolStandings(pool: number, members: Uint32Array): Uint32Array;
+  /** Counts and records a message for which no receiver could be chosen. */
+  refuseUnroutable(path: string, payload: Uint8Array): void;
   /** All supervisors and pools, from the root. */
   tree(): NativeTree;
   status(index: number, tagLo: number, tagHi: number): NativeStatus | null;
@@ -105,7 +115,7 @@ export interface NativeSystem {
   /** The members; each change afterwards is an event `group` with this number. */
   watchGroup(group: string, watch: number): readonly NativeMember[];
   unwatchGroup(group: string, watch: number): void;
-  audit(): NativeAudit;
+  audit(): Audit;
   deadLetters(): readonly NativeDeadLetter[];
   /** The one with this number, while it is kept. */
   deadLetter(id: number): NativeDeadLetter | null;

@@ -35,6 +35,7 @@ import { checkName } from './names.js';
 import { FOREVER, type NativeSpawnOptions, type NativeSystemOptions } from './native.js';
 import { forever } from './request-options.js';
 import { type HandledSignal, signalsOption } from './signals.js';
+import { stateBytes } from './state.js';
 import { subscribeShape, type TopicSubscription } from './topics.js';
 
 const KIB = 1024;
@@ -70,6 +71,14 @@ export type LocalLimits = Omit<Limits, 'memory' | 'tableElements' | 'instances' 
 /** Where compiled components are kept: nowhere, or in this folder. */
 export type CacheOptions = false | CacheFolder;
 
+/** When an event and a log line say that something takes long; `Infinity` for never. */
+export interface WarnAfter {
+  /** A handler has been running, or waiting for its promise; default `'1s'`. */
+  readonly handler?: Duration | undefined;
+  /** The oldest message of a mailbox has been waiting; default `'10s'`. */
+  readonly queued?: Duration | undefined;
+}
+
 /** Options of {@link ActorSystem.create}. */
 export interface SystemOptions {
   /** Name of the system, for logs; default `'troupe'`. */
@@ -100,6 +109,8 @@ export interface SystemOptions {
   readonly events?: EventCallbacks | undefined;
   /** Longest wait for what a hook or a listener returned; default `'5s'`, `Infinity` is allowed. */
   readonly hookTimeout?: Duration | undefined;
+  /** What is long enough for a warning. */
+  readonly warnAfter?: WarnAfter | undefined;
   /** Seed of the system's random numbers; default a random one. */
   readonly seed?: number | undefined;
   /** Signals that shut the system down, then end the process; default `false`, `true` is SIGTERM and SIGINT. */
@@ -185,6 +196,7 @@ export interface ShutdownOptions {
 
 const MAX_U32 = FOREVER - 1;
 
+const warnLimit = duration({ min: 1, max: DAY_MS, infinite: true });
 const hookLimit = duration({ min: 1, max: DAY_MS, infinite: true });
 
 const limits = shape({
@@ -224,6 +236,10 @@ export const actorFields = {
   codec: instance('a codec: an object with encode and decode', isCodec),
   inline: flag,
   health: healthShape,
+  hooks: hooksShape,
+  hookTimeout: hookLimit,
+  state: (value: unknown) => value,
+  stateInConfig: flag,
   faults: faultsShape,
   subscribe: subscribeShape,
 };
@@ -240,10 +256,6 @@ const spawnShape = shape({
   ...actorFields,
   ...budgetFields,
   start: oneOf('now', 'on-first-message'),
-  hooks: hooksShape,
-  hookTimeout: hookLimit,
-  state: (value: unknown) => value,
-  stateInConfig: flag,
 });
 
 const systemShape = shape({
@@ -275,6 +287,7 @@ const systemShape = shape({
   unheardDeadLetters: flag,
   events: callbacksShape,
   hookTimeout: hookLimit,
+  warnAfter: shape({ handler: warnLimit, queued: warnLimit }),
   seed: integer({ min: 0, max: Number.MAX_SAFE_INTEGER }),
   handleSignals: signalsOption,
   onRootFailure: oneOf('stay', 'exit'),
@@ -294,6 +307,7 @@ function isFilled(value: unknown): value is string {
 
 /** Options of a system, complete. */
 export interface SystemSettings {
+  readonly name: string;
   readonly native: NativeSystemOptions;
   readonly keepAlive: KeepAliveMode;
   readonly logger: Logger | false | undefined;
@@ -313,8 +327,8 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
   const given = systemShape(options ?? {}, 'options');
   const threads = given.threads === undefined || given.threads === 'auto' ? availableParallelism() : given.threads;
   return {
+    name: given.name ?? 'troupe',
     native: {
-      name: given.name ?? 'troupe',
       threads,
       seed: given.seed ?? Math.floor(Math.random() * Number.MAX_SAFE_INTEGER),
       deadLetters: given.deadLetters ?? 1000,
@@ -327,6 +341,8 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
       trapBacktrace: given.trapBacktrace ?? true,
       manualClock,
       unheardLetters: given.unheardDeadLetters ?? false,
+      longHandlerMs: given.warnAfter?.handler ?? 1000,
+      longQueueMs: given.warnAfter?.queued ?? 10_000,
     },
     keepAlive: given.keepAlive ?? 'busy',
     logger: given.logger,
@@ -341,25 +357,25 @@ export function systemSettings(options: unknown, manualClock = false): SystemSet
 /** The part of a spawn that is the same for many actors. */
 export type SpawnTemplate = Omit<NativeSpawnOptions, 'peers' | 'user'>;
 
-/** Reads what lies beside the actor in this environment; `undefined` when nothing does. */
-export function besideOptions(options: SpawnOptions): BesideOptions | undefined {
+/** Reads the options of a spawn; all that is wrong with them is found here. */
+export function spawnTemplate(options: unknown, defaults: ActorDefaults): SpawnTemplate {
+  const given = spawnShape(options ?? {}, 'options');
+  return {
+    ...actorTemplate(given, defaults, ''),
+    budget: budgetTemplate(given, ''),
+    start: given.start === 'on-first-message' ? 1 : 0,
+  };
+}
+
+/** What lies beside an actor in this environment, of options that are right; `undefined` when nothing does. */
+export function besideOptions(options: BesideFields): BesideOptions | undefined {
   const { hooks, state, stateInConfig, hookTimeout } = options;
   if (hooks === undefined && state === undefined && stateInConfig !== true) return undefined;
   const hookTimeoutMs = hookTimeout === undefined ? undefined : hookLimit(hookTimeout, 'hookTimeout');
   return { hooks, state, stateInConfig, hookTimeoutMs };
 }
 
-/** Reads the options of a spawn; all that is wrong with them is found here. */
-export function spawnTemplate(options: unknown, defaults: ActorDefaults): SpawnTemplate {
-  const given = spawnShape(options ?? {}, 'options');
-  return {
-    ...actorTemplate(given, defaults, ''),
-    ...budgetTemplate(given, ''),
-    start: given.start === 'on-first-message' ? 1 : 0,
-    observe: observeBits(given.hooks),
-  };
-}
-
+type BesideFields = Pick<SpawnOptions, 'hooks' | 'hookTimeout' | 'state' | 'stateInConfig'>;
 type CheckedActor = Checked<typeof actorFields>;
 type CheckedBudget = Checked<typeof budgetFields>;
 
@@ -380,7 +396,6 @@ export interface ActorDefaults {
 export function actorTemplate(given: CheckedActor, { limits, inline, local }: ActorDefaults, path: string) {
   if (local) refuseGuestOptions(given, path);
   return {
-    parent: 'user' as const,
     restart: restartNumber(given.restart ?? 'permanent'),
     overflow: ['wait', 'reject', 'drop-newest', 'drop-oldest'].indexOf(given.overflow ?? 'wait'),
     overflowWaitMs: 5000,
@@ -388,8 +403,9 @@ export function actorTemplate(given: CheckedActor, { limits, inline, local }: Ac
     startTimeoutMs: forever(given.startupTimeout ?? 10_000),
     inline: inline && (given.inline ?? true),
     ...healthTemplate(given.health),
-    observe: 0,
-    state: null,
+    observe: observeBits(given.hooks),
+    origin: 0,
+    state: given.stateInConfig ? stateBytes(given.state, join(path, 'state')) : null,
     ...faultsTemplate(given.faults),
     subscribe: given.subscribe ?? [],
   };

@@ -78,7 +78,6 @@ export class Spawner {
     nativePeers(this.#owner, options.peers ?? {}, 'peers');
     if (source.definition === undefined) configBytes(options.config);
     const beside = new Beside(this.#beside, given);
-    beside.stateBytes();
     await beside.before(name);
     try {
       if (this.#port.closed) throw createError('ERR_SHUTDOWN', { message: 'spawn: the system is shut down' });
@@ -101,7 +100,8 @@ export class Spawner {
     const isOwn = spec === undefined && (key === undefined || !inScratch || source.specs.size >= MAX_SPECS);
     if (spec === undefined || !inScratch) {
       const template = this.#template(source, options);
-      const state = beside?.stateBytes() ?? null;
+      // What the hook before the start has written by now.
+      const state = beside?.stateBytes() ?? template.state;
       this.#warnOfBudget(template, name);
       spec = this.#prepare(source, { ...template, state }, options, inScratch ? EMPTY : config);
       if (!isOwn && inScratch) source.specs.set(key!, spec);
@@ -133,20 +133,9 @@ export class Spawner {
   }
 
   /** Says what is allowed and probably not meant (`INT-5`), once for each budget. */
-  #warnOfBudget(budget: SpawnTemplate, name: string): void {
-    const { maxRestarts, withinMs, backoffKind, backoffInitialMs, backoffFactor, backoffMaxMs, backoffJitter } = budget;
-    const { restart } = budget;
-    const all = [
-      restart,
-      maxRestarts,
-      withinMs,
-      backoffKind,
-      backoffInitialMs,
-      backoffFactor,
-      backoffMaxMs,
-      backoffJitter,
-    ];
-    const key = all.join();
+  #warnOfBudget(template: SpawnTemplate, name: string): void {
+    const { restart, budget } = template;
+    const key = [restart, ...Object.values(budget)].join();
     if (this.#budgets.has(key) || this.#budgets.size >= MAX_SPECS) return;
     this.#budgets.add(key);
     // What is never restarted needs no budget.
@@ -241,7 +230,8 @@ function writeName(bytes: Uint8Array, name: string): number {
 export function nativePeers(owner: RefOwner, peers: object, at: string): NativePeer[] {
   return Object.entries(peers).map(([name, ref]) => {
     const path = `${at}.${name}`;
-    if (!isActorRef(ref)) throw mismatch(path, 'an actor reference', ref);
+    if (!isActorRef(ref))
+      throw mismatch(path, 'an actor reference; of a pool or a supervisor, one of its children', ref);
     const { owner: other, index, tagLo, tagHi } = coreOf(ref);
     if (other !== owner) throw mismatch(path, 'an actor of this system', ref);
     return { name, index, tagLo, tagHi };

@@ -29,6 +29,11 @@ export class States {
     return this.#cells.get(keyOf(owner)) ?? this.put(owner, new StateCell(undefined));
   }
 
+  /** Whether an actor has one. */
+  has(owner: Owner): boolean {
+    return this.#cells.has(keyOf(owner));
+  }
+
   /** Gives an actor this state. */
   put(owner: Owner, cell: StateCell): StateCell {
     const key = keyOf(owner);

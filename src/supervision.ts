@@ -4,6 +4,7 @@ import type { Children, SupervisorOptions } from './children.js';
 import { type NativeNode, type NativePlace, type NativeSystem, native } from './native.js';
 import { Pool } from './pool.js';
 import type { RefOwner } from './ref-core.js';
+import { randomFrom } from './router.js';
 import { Supervisor } from './supervisor.js';
 import { type PlanContext, Planner } from './tree-plan.js';
 import { branchLines, treeEntry } from './tree-view.js';
@@ -12,6 +13,10 @@ import { branchLines, treeEntry } from './tree-view.js';
 export interface SupervisionOptions {
   readonly owner: RefOwner;
   readonly context: PlanContext;
+  /** Of the system's random numbers. */
+  readonly seed: number;
+  /** Shortest time between two looks at how the members of a pool stand, in milliseconds. */
+  readonly lookEveryMs: number;
   /** Says something that is probably not meant. */
   readonly warn: (fields: object, message: string) => void;
 }
@@ -24,12 +29,15 @@ export class Supervision {
   #unnamed = 0;
 
   constructor(options: SupervisionOptions) {
-    const { owner, context, warn } = options;
+    const { owner, context, warn, seed, lookEveryMs } = options;
     this.#options = options;
     this.#native = owner.port.native;
     this.#host = {
       owner,
       context,
+      random: randomFrom(seed),
+      lookEveryMs,
+      hooksSettled: path => context.beside.events.hooksSettled(path),
       commit: planner => {
         planner.commit();
         for (const { path, rules } of planner.budgets) {
@@ -37,6 +45,7 @@ export class Supervision {
             warn({ options: path }, path === '' ? warning : `${path}: ${warning}`);
           }
         }
+        return planner.isObserved ? planner.before() : undefined;
       },
     };
   }
@@ -69,19 +78,22 @@ export class Supervision {
     start: (slot: number) => NativePlace,
     make: (place: NativePlace, path: string) => T,
   ): Promise<T> {
-    this.#host.commit(planner);
-    const path = `/${key}`;
-    const { at, done } = treeCall(this.#options.owner, { message: `${path} did not come up`, actor: path }, start);
-    const handle = at && make(at, path);
     const release = (): void => planner.release();
-    handle?.stopped.then(release, release);
     try {
+      // Without hooks nothing may come between: what was called next belongs after.
+      const before = this.#host.commit(planner);
+      if (before !== undefined) await before;
+      const path = `/${key}`;
+      const { at, done } = treeCall(this.#options.owner, { message: `${path} did not come up`, actor: path }, start);
+      const handle = at && make(at, path);
+      handle?.stopped.then(release, release);
       await done;
+      await this.#host.hooksSettled(path);
+      return handle!;
     } catch (error) {
       release();
       throw error;
     }
-    return handle!;
   }
 
   #nextName(kind: string): string {

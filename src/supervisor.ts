@@ -139,13 +139,15 @@ export class Supervisor<C extends Children = Children> extends Branch {
       const message = `startChild ${key}: ${this.path} has a child of this name; delete it first, or restart it`;
       throw createError('ERR_CHILD', { message, actor: `${this.path}/${key}`, problem: 'already-present' });
     }
-    this.host.commit(planner);
-    const call = this.call(`startChild ${key}`, slot => port.native.startChild(this.number, plan.node, slot));
     const temporary = plan.node.child.restart === TEMPORARY;
     const entry: Entry = { layout: plan.layout, handle: undefined, ended: false, planner, temporary };
-    // Nothing was made for a supervisor that is gone; the call says so.
-    if (call.at) this.#bind(key, entry, call.at);
     try {
+      const before = this.host.commit(planner);
+      if (before !== undefined) await before;
+      this.#running('startChild');
+      const call = this.call(`startChild ${key}`, slot => port.native.startChild(this.number, plan.node, slot));
+      // Nothing was made for a supervisor that is gone; the call says so.
+      if (call.at) this.#bind(key, entry, call.at);
       await call.done;
     } catch (error) {
       planner.release();
@@ -153,6 +155,7 @@ export class Supervisor<C extends Children = Children> extends Branch {
     }
     this.#forget(key);
     this.#entries.set(key, entry);
+    await this.host.hooksSettled(`${this.path}/${key}`);
     return this.#handle(key);
   }
 
@@ -235,6 +238,7 @@ export class Supervisor<C extends Children = Children> extends Branch {
     if (typeof key !== 'string') throw mismatch('key', 'the name of a child', key);
     const { port } = this.#running(operation);
     await this.call(`${operation} ${key}`, slot => port.native.childRequest(this.number, what, key, slot)).done;
+    await this.host.hooksSettled(`${this.path}/${key}`);
   }
 
   /** What the child is reached by now. */
@@ -277,7 +281,9 @@ export function handleOf(
   if (layout.kind === 'pool') return new Pool(host, layout, place.id, path);
   const { address } = place;
   if (address === null) return undefined;
-  return new ActorRef(new RefCore(host.owner, address, layout.codec, layout.name, path, layout.local));
+  const ref = new ActorRef(new RefCore(host.owner, address, layout.codec, layout.name, path, layout.local));
+  layout.origin?.meet(ref);
+  return ref;
 }
 
 const TEMPORARY = 2;

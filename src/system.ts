@@ -1,6 +1,4 @@
 /** The actor system: where components are loaded, and actors are spawned, found and counted. */
-import { resolve as resolvePath } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { inspect } from 'node:util';
 import { type ActorDefinition, type AnyDefinition, codecOf, isDefinition } from './actor.js';
 import { ActorRef, type ActorStatus, coreOf, isActorRef, statusOf } from './actor-ref.js';
@@ -11,6 +9,7 @@ import { isObject, mismatch } from './check.js';
 import type { Children, LocalOptions, SupervisorOptions, TopPoolOptions } from './children.js';
 import type { Codec } from './codec.js';
 import { Component, type ComponentInfo } from './component.js';
+import { sourceOf } from './component-source.js';
 import { type DeadLetter, type DeadLetterFilter, DeadLetterOffice, type ResendOptions } from './dead-letters.js';
 import { createError, rethrown, type TroupeError } from './errors.js';
 import { callbackEntries } from './event-callbacks.js';
@@ -30,6 +29,7 @@ import {
   shutdownDeadlineMs,
   systemSettings,
 } from './options.js';
+import { Origins } from './origin.js';
 import type { Pool } from './pool.js';
 import { Port } from './port.js';
 import { RefCore, type RefOwner } from './ref-core.js';
@@ -53,14 +53,14 @@ export interface FindOptions<Message, Reply> {
   readonly codec: Codec<Message, Reply>;
 }
 
-/** Options of {@link ActorSystem.spawn} for a JavaScript actor, without what concerns guests only. */
-export type LocalSpawnOptions<Config> = Omit<LocalOptions<SpawnOptions, Config>, 'stateInConfig'>;
-
 /** Options with a name, which is what {@link ActorSystem.spawnOrGet} goes by. */
 export type Named<Options> = Options & { readonly name: string };
 
 /** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
 const SHUTDOWN_SLACK_MS = 900;
+
+/** How old may be what is known of the members of a pool (`QG-2`). */
+const LOOK_EVERY_MS = 1;
 
 /** What remains to be known after the end. */
 interface Remains {
@@ -85,6 +85,7 @@ export class ActorSystem extends TopicSpace {
   readonly #offSignals: () => void;
   readonly #name: string;
   readonly #states = new States();
+  readonly #origins = new Origins();
   #late = 0;
   #warned = false;
   #ending: Promise<void> | undefined;
@@ -99,7 +100,8 @@ export class ActorSystem extends TopicSpace {
   /** @internal */
   protected constructor(settings: SystemSettings, system: NativeSystem) {
     super();
-    const { name, inline } = settings.native;
+    const { name } = settings;
+    const { inline } = settings.native;
     const logger = settings.logger ?? streamLogger(name, () => process.stderr);
     const callers = new Callers();
     this.#name = name;
@@ -128,7 +130,10 @@ export class ActorSystem extends TopicSpace {
       },
       fault: error => this.#events.fault(error),
       hooksOf: core => this.#events.hooksOf(core),
-      stateOf: core => this.#states.of(core),
+      stateOf: core => {
+        if (!this.#states.has(core)) this.#origins.look(core);
+        return this.#states.of(core);
+      },
       warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
     };
     this.#groups = new Groups({
@@ -143,6 +148,7 @@ export class ActorSystem extends TopicSpace {
       onGroup: event => this.#groups.receive(event),
       letters: this.#letters,
       refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
+      meet: (origin, address, path) => this.#origins.meet(origin, address, path),
       limitMs: settings.hookTimeoutMs,
       listen: mask => {
         if (!this.#port.closed) system.listen(mask);
@@ -166,6 +172,8 @@ export class ActorSystem extends TopicSpace {
       log: event => this.#events.emit(event),
     });
     const warn = (fields: object, message: string): void => this.#log?.warn(fields, message);
+    const { hookTimeoutMs } = settings;
+    const beside = { port: this.#port, events: this.#events, states: this.#states, hookTimeoutMs };
     this.#supervision = new Supervision({
       owner: this.#owner,
       context: {
@@ -174,19 +182,22 @@ export class ActorSystem extends TopicSpace {
         inline,
         register: (definition, args) => this.#actors.register(definition, args),
         unregister: number => this.#actors.unregister(number),
+        beside,
+        origins: this.#origins,
       },
+      seed: settings.native.seed,
+      // Time that is moved by hand may stand still between two messages.
+      lookEveryMs: settings.native.manualClock ? 0 : LOOK_EVERY_MS,
       warn,
     });
     this.#offSignals = onSignals(settings.signals, () => this.shutdown());
-    const { hookTimeoutMs } = settings;
-    const beside = { port: this.#port, events: this.#events, states: this.#states, hookTimeoutMs };
     this.#spawner = new Spawner(this.#owner, this.#actors, settings, beside, warn);
     for (const [name, listener] of callbackEntries(settings.events)) this.#events.on(name, listener);
   }
 
   /** @internal How many definitions of actors in JavaScript can be started. */
   protected get registrations(): number {
-    return this.#actors.registered;
+    return this.#actors.registered + this.#origins.size;
   }
 
   /** @internal */
@@ -216,7 +227,7 @@ export class ActorSystem extends TopicSpace {
     const waiter = new CallWaiter(info => new Component(this.#owner, info as ComponentInfo), {
       message: `load ${what}: it is no component for actors`,
     });
-    return (await this.#port.call(waiter, slot => this.#native.load(from, '{}', slot))) as Component;
+    return (await this.#port.call(waiter, slot => this.#native.load(from, slot))) as Component;
   }
 
   /**
@@ -229,7 +240,7 @@ export class ActorSystem extends TopicSpace {
   ): Promise<ActorRef<Message, Reply>>;
   spawn<Message, Reply, Config>(
     definition: ActorDefinition<Message, Reply, Config>,
-    options?: LocalSpawnOptions<Config>,
+    options?: LocalOptions<SpawnOptions, Config>,
   ): Promise<ActorRef<Message, Reply>>;
   spawn(component: Component, options?: SpawnOptions): Promise<ActorRef>;
   spawn(what: Component | ActorDefinition<never, unknown, never>, options?: SpawnOptions): Promise<unknown> {
@@ -254,14 +265,14 @@ export class ActorSystem extends TopicSpace {
   /** Starts a pool of equal actors, each restarted by itself; resolves when all of them have come up. */
   pool<Message, Reply>(
     component: Component,
-    options: TopPoolOptions & { readonly codec: Codec<Message, Reply> },
+    options: TopPoolOptions<Message> & { readonly codec: Codec<Message, Reply> },
   ): Promise<Pool<Message, Reply>>;
   pool(component: Component, options?: TopPoolOptions): Promise<Pool>;
   pool<Message, Reply, Config>(
     definition: ActorDefinition<Message, Reply, Config>,
-    options?: LocalOptions<TopPoolOptions, Config>,
+    options?: LocalOptions<TopPoolOptions<Message>, Config>,
   ): Promise<Pool<Message, Reply>>;
-  async pool(what: Component | AnyDefinition, options?: TopPoolOptions): Promise<unknown> {
+  async pool(what: Component | AnyDefinition, options?: TopPoolOptions<never>): Promise<unknown> {
     this.#mustRun('pool');
     return this.#supervision.pool(what, options);
   }
@@ -288,7 +299,7 @@ export class ActorSystem extends TopicSpace {
   ): Promise<ActorRef<Message, Reply>>;
   spawnOrGet<Message, Reply, Config>(
     definition: ActorDefinition<Message, Reply, Config>,
-    options: Named<LocalSpawnOptions<Config>>,
+    options: Named<LocalOptions<SpawnOptions, Config>>,
   ): Promise<ActorRef<Message, Reply>>;
   spawnOrGet(component: Component, options: Named<SpawnOptions>): Promise<ActorRef>;
   async spawnOrGet(
@@ -483,18 +494,4 @@ export function openNative(settings: SystemSettings): NativeSystem {
 
 function shutDown(operation: string): TroupeError {
   return createError('ERR_SHUTDOWN', { message: `${operation}: the system is shut down` });
-}
-
-/** A path as the file system has it, or bytes. */
-function sourceOf(source: unknown): string | Uint8Array {
-  if (source instanceof Uint8Array) return source;
-  if (source instanceof URL || (typeof source === 'string' && source.startsWith('file:'))) {
-    try {
-      return fileURLToPath(source);
-    } catch {
-      throw mismatch('source', 'a file: URL', String(source));
-    }
-  }
-  if (typeof source === 'string' && source !== '' && !source.includes('\0')) return resolvePath(source);
-  throw mismatch('source', 'a file: URL, the path of a file, or a Uint8Array', source);
 }

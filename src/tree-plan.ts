@@ -4,6 +4,8 @@
  */
 
 import { type AnyDefinition, codecOf, isDefinition } from './actor.js';
+import { ActorRef } from './actor-ref.js';
+import type { BesideOwner } from './beside.js';
 import { type Checked, duration, flag, instance, integer, isObject, join, mismatch, oneOf, shape } from './check.js';
 import { type AutoShutdown, ChildDefinition, PoolDefinition } from './children.js';
 import type { Codec } from './codec.js';
@@ -13,8 +15,8 @@ import type { LocalArgs } from './local/local-actors.js';
 import { checkName, nameFault } from './names.js';
 import {
   type NativeActorNode,
+  type NativeBudget,
   type NativeNode,
-  type NativeSpawnOptions,
   type NativeSupervisorRules,
   NODE_ACTOR,
   NODE_POOL,
@@ -23,14 +25,17 @@ import {
 import {
   actorFields,
   actorTemplate,
+  besideOptions,
   budgetFields,
   budgetTemplate,
   type CheckedLimits,
   type RestartType,
   restartNumber,
 } from './options.js';
-import type { RefOwner } from './ref-core.js';
+import { Origin, type Origins } from './origin.js';
+import { RefCore, type RefOwner } from './ref-core.js';
 import { forever } from './request-options.js';
+import type { Routing } from './router.js';
 import { configBytes, nativePeers } from './spawn.js';
 
 const EMPTY = new Uint8Array(0);
@@ -46,21 +51,37 @@ export interface PlanContext {
   readonly register: (definition: AnyDefinition, args: LocalArgs) => number;
   /** Nothing can start an actor under this number any more. */
   readonly unregister: (number: number) => void;
+  /** What hooks and custom state of actors need. */
+  readonly beside: BesideOwner;
+  readonly origins: Origins;
   readonly limits: CheckedLimits;
   readonly inline: boolean;
 }
 
-/** What the references of an actor need. */
-interface ActorLayout {
+/** What a reference knows of its actor besides the address. */
+interface Addressed {
   readonly codec: Codec<unknown, unknown> | undefined;
   /** Whether it runs here, in JavaScript. */
   readonly local: boolean;
+  readonly name: string | undefined;
+}
+
+/** What the references of an actor need. */
+interface ActorLayout extends Omit<Addressed, 'name'> {
+  /** What lies beside it, if anything does. */
+  readonly origin: Origin | undefined;
+}
+
+/** How a pool spreads messages. */
+interface PoolRouting {
+  readonly routing: Routing;
+  readonly hash: ((message: never) => unknown) | undefined;
 }
 
 /** How the handles of what was started are made. */
 export type Layout =
   | ({ readonly kind: 'actor'; readonly name: string | undefined } & ActorLayout)
-  | ({ readonly kind: 'pool' } & ActorLayout)
+  | ({ readonly kind: 'pool' } & ActorLayout & PoolRouting)
   | {
       readonly kind: 'supervisor';
       readonly autoShutdown: AutoShutdown;
@@ -87,6 +108,8 @@ const poolFields = {
   ...budgetFields,
   shutdownTimeout,
   size: integer({ min: 0, max: MAX_POOL }),
+  routing: oneOf('round-robin', 'random', 'least-queued', 'hash'),
+  hash: instance('a function from a message to its key', isFunction),
   poolBudget: shape({ maxRestarts: budgetFields.maxRestarts, within: budgetFields.within }),
 };
 const topPoolShape = shape({ ...poolFields, name: key });
@@ -107,12 +130,21 @@ type CheckedRules = Checked<typeof ruleFields>;
 type CheckedSupervisor = Checked<typeof supervisorFields>;
 
 /** Where an actor's options were found, and what else belongs to it. */
-interface Origin {
+interface Whence {
   readonly at: string;
   readonly path: string;
   readonly name: string | undefined;
-  /** The budget of a pool's member. */
-  readonly budget?: ReturnType<typeof budgetTemplate>;
+  /** Of a pool: the budget of each member, and how many there are at first. */
+  readonly pool?: { readonly budget: NativeBudget; readonly size: number };
+}
+
+/** What lies beside the actors of a child or a pool, and where that is written for the addon. */
+interface Origination {
+  readonly origin: Origin;
+  readonly options: { origin: number; state: Uint8Array | null };
+  readonly name: string | undefined;
+  /** Members; `undefined` for a child. */
+  readonly count: number | undefined;
 }
 
 /** What a child inherits from its supervisor, and where it was found. */
@@ -122,6 +154,10 @@ interface Place {
   readonly depth: number;
   readonly defaults: NonNullable<CheckedSupervisor['defaults']>;
   readonly autoShutdown: AutoShutdown;
+}
+
+function isFunction(value: unknown): value is (message: never) => unknown {
+  return typeof value === 'function';
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {
@@ -150,6 +186,7 @@ export class Planner {
 
   readonly #definitions: (() => number)[] = [];
   readonly #numbers: number[] = [];
+  readonly #origins: Origination[] = [];
 
   constructor(context: PlanContext) {
     this.#context = context;
@@ -158,11 +195,35 @@ export class Planner {
   /** Before the start: nothing about the plan can be wrong any more, so its definitions get their numbers. */
   commit(): void {
     for (const register of this.#definitions) this.#numbers.push(register());
+    for (const { origin, options } of this.#origins) {
+      this.#context.origins.add(origin);
+      options.origin = origin.number;
+    }
+  }
+
+  /** Whether there is something to be done before the start. */
+  get isObserved(): boolean {
+    return this.#origins.some(({ origin }) => origin.hasHooks);
+  }
+
+  /**
+   * Runs the hooks before the start, in the order of the start. A guest that is given its state gets what
+   * the hook made of it; the members of a pool get the same, so theirs reaches them with their next start.
+   */
+  async before(): Promise<void> {
+    for (const { origin, options, name, count } of this.#origins) {
+      if (!origin.hasHooks) continue;
+      for (let made = 0; made < (count ?? 1); made += 1) {
+        const state = await origin.prepare(name);
+        if (count === undefined) options.state = state;
+      }
+    }
   }
 
   /** Nothing can start an actor of the plan any more: its definitions give their numbers back. */
   release(): void {
     for (const number of this.#numbers.splice(0)) this.#context.unregister(number);
+    for (const { origin } of this.#origins.splice(0)) this.#context.origins.remove(origin);
   }
 
   /** A top-level supervisor. */
@@ -214,7 +275,12 @@ export class Planner {
     const inherited = { ...place.defaults, ...given };
     const template = budgetTemplate(given, path);
     this.budgets.push({ path, rules: template });
-    const { actor, ...layout } = this.#behavior(component, inherited, { at, path, name: undefined, budget: template });
+    const { actor, ...layout } = this.#behavior(component, inherited, {
+      at,
+      path,
+      name: undefined,
+      pool: { budget: template, size: given.size ?? 1 },
+    });
     const { poolBudget } = given;
     // To its supervisor a pool is permanent: its members are what `restart` is about.
     const own = { restart: 0, significant: false, shutdownMs: forever(inherited.shutdownTimeout ?? 5000) };
@@ -226,7 +292,7 @@ export class Planner {
       poolMaxRestarts: poolBudget === undefined ? null : forever(poolBudget.maxRestarts ?? 5),
       poolWithinMs: poolBudget?.within ?? 60_000,
     };
-    return { node, layout: { kind: 'pool', ...layout } };
+    return { node, layout: { kind: 'pool', ...layout, ...routingOf(given, path) } };
   }
 
   #supervisor(given: CheckedSupervisor, place: Place): Plan<SupervisorLayout> {
@@ -254,7 +320,7 @@ export class Planner {
     }
     const { strategy = 'one-for-one' } = given;
     const supervisor: NativeSupervisorRules = {
-      ...template,
+      budget: template,
       strategy: ['one-for-one', 'one-for-all', 'rest-for-one'].indexOf(strategy),
       autoShutdown: ['never', 'any-significant', 'all-significant'].indexOf(autoShutdown),
     };
@@ -271,30 +337,45 @@ export class Planner {
   #behavior(
     what: unknown,
     given: CheckedActor,
-    { at, path, name, budget }: Origin,
+    { at, path, name, pool }: Whence,
   ): ActorLayout & { readonly actor: NativeActorNode } {
     const { owner, limits, inline } = this.#context;
     const local = isDefinition(what);
     const peers = (given.peers ?? {}) as LocalArgs['peers'];
-    const options: NativeSpawnOptions = {
+    const options = {
       ...actorTemplate(given, { limits, inline, local }, path),
-      ...(budget ?? budgetTemplate({}, path)),
+      budget: pool?.budget ?? budgetTemplate({}, path),
       start: 0,
       peers: nativePeers(owner, peers, join(path, 'peers')),
       // A JavaScript actor gets its configuration as it is.
       user: local ? EMPTY : configBytes(given.config, join(path, 'config')),
     };
     const actor = { component: -1, definition: -1, name: name ?? null, options };
-    if (!local) {
+    const codec = given.codec ?? (local ? codecOf(what) : undefined);
+    if (local) {
+      const { config } = given;
+      this.#definitions.push(() => {
+        actor.definition = this.#context.register(what, { config, peers });
+        return actor.definition;
+      });
+    } else {
       actor.component = this.#component(what, at);
-      return { actor, codec: given.codec, local };
     }
-    const { config } = given;
-    this.#definitions.push(() => {
-      actor.definition = this.#context.register(what, { config, peers });
-      return actor.definition;
-    });
-    return { actor, codec: given.codec ?? codecOf(what), local };
+    const origin = this.#origin(given, { codec, local, name });
+    if (origin !== undefined) this.#origins.push({ origin, options, name, count: pool?.size });
+    return { actor, codec, local, origin };
+  }
+
+  /** What lies beside the actors of a child or a pool. */
+  #origin(given: CheckedActor, { codec, local, name }: Addressed): Origin | undefined {
+    const options = besideOptions(given);
+    if (options === undefined) return undefined;
+    const { owner, beside } = this.#context;
+    return new Origin(
+      beside,
+      options,
+      (address, path) => new ActorRef<never, unknown>(new RefCore(owner, address, codec, name, path, local)),
+    );
   }
 
   #component(what: unknown, at: string): number {
@@ -310,6 +391,14 @@ export class Planner {
     if (holder !== undefined) throw wrong(path, `the name '${name}' is given at ${holder} already`);
     this.#names.set(name, path);
   }
+}
+
+/** How a pool spreads messages; what contradicts itself is refused. */
+function routingOf({ routing = 'round-robin', hash }: ReturnType<typeof poolShape>, path: string): PoolRouting {
+  const at = join(path, 'hash');
+  if (routing === 'hash' && hash === undefined) throw mismatch(at, 'a function from a message to its key', hash);
+  if (routing !== 'hash' && hash !== undefined) throw wrong(at, "it means nothing here; set routing to 'hash'");
+  return { routing, hash };
 }
 
 const WHOLE_NUMBER = /^\d+$/;

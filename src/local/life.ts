@@ -4,7 +4,9 @@ import { type ActorRef, coreOf, isActorRef } from '../actor-ref.js';
 import type { Broker, PublishOptions } from '../broker.js';
 import { mismatch } from '../check.js';
 import { createError, type TroupeError } from '../errors.js';
+import type { Monitor } from '../monitor.js';
 import type { Address } from '../port.js';
+import type { RefCore } from '../ref-core.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
 import type { SubscribeActorOptions } from '../topics.js';
 
@@ -18,6 +20,8 @@ export interface LifeOwner {
   readonly address: Address;
   readonly self: ActorRef<never, unknown>;
   readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
+  /** Sets a monitor of its own. */
+  monitor(target: RefCore): Monitor;
   refTo(index: number, tagLo: number, tagHi: number): ActorRef;
   log(life: Life, level: number, text: string): void;
 }
@@ -187,6 +191,24 @@ class Context implements ActorContext<unknown, never> {
     if (this.#life.over) throw this.#life.overError();
     return this.#life.actor.self.unsubscribe(pattern);
   };
+
+  readonly monitor = (target: ActorRef<never, unknown>): Monitor => {
+    return this.#life.actor.monitor(this.#other(target));
+  };
+
+  readonly link = (target: ActorRef<never, unknown>): void => {
+    coreOf(this.self).link(this.#other(target), true);
+  };
+
+  readonly unlink = (target: ActorRef<never, unknown>): void => {
+    coreOf(this.self).link(this.#other(target), false);
+  };
+
+  #other(target: ActorRef<never, unknown>): RefCore {
+    if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+    if (this.#life.over) throw this.#life.overError();
+    return coreOf(target);
+  }
 
   readonly stop = (): void => {
     this.#life.stopping = true;

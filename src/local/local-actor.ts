@@ -1,12 +1,14 @@
 /** An actor that this environment runs, over all its lives. */
 import type { AsyncResource } from 'node:async_hooks';
 import type { AnyCodec, AnyFunctions } from '../actor.js';
-import type { ActorRef } from '../actor-ref.js';
+import { ActorRef, coreOf, type Down } from '../actor-ref.js';
 import type { Broker } from '../broker.js';
 import { servedBy } from '../codec.js';
+import type { ReasonTag } from '../error-codes.js';
+import type { Monitor } from '../monitor.js';
 import type { NativeEvent } from '../native.js';
 import type { Address } from '../port.js';
-import { nameOf } from '../ref-core.js';
+import { nameOf, type RefCore } from '../ref-core.js';
 import type { Life, LifeOwner } from './life.js';
 
 /** What its environment does for it. */
@@ -32,6 +34,7 @@ export interface LocalActorInit {
 }
 
 const EMPTY = new Uint8Array(0);
+const decoder = new TextDecoder();
 
 /** An actor. */
 export class LocalActor implements LifeOwner {
@@ -43,6 +46,9 @@ export class LocalActor implements LifeOwner {
   readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
   readonly scope: AsyncResource;
   readonly #surroundings: Surroundings;
+  /** Whom it watches, by the tags of its monitors, over all its lives. */
+  readonly #monitors = new Map<number, RefCore>();
+  #lastMonitor = 0;
   life: Life<LocalActor> | undefined = undefined;
 
   constructor(init: LocalActorInit, surroundings: Surroundings) {
@@ -58,6 +64,36 @@ export class LocalActor implements LifeOwner {
 
   get broker(): Broker {
     return this.#surroundings.broker;
+  }
+
+  monitor(target: RefCore): Monitor {
+    if (this.functions.down === undefined) {
+      throw new TypeError(`${this.self.path}: monitor: the actor has no function down that could be told`);
+    }
+    const self = coreOf(this.self);
+    const { port } = self.owner;
+    this.#lastMonitor += 1;
+    const tag = this.#lastMonitor;
+    this.#monitors.set(tag, target);
+    if (!port.closed) {
+      // What it sent before belongs before.
+      port.flush();
+      port.native.monitorFor(self.address, target.address, tag);
+    }
+    const stop = (): void => {
+      if (this.#monitors.delete(tag) && !port.closed) port.native.demonitorFor(self.address, tag);
+    };
+    return { stop, [Symbol.dispose]: stop };
+  }
+
+  /** What a notice says; nothing when its monitor was taken back. */
+  readDown(tag: number, bytes: Uint8Array): Down | undefined {
+    const target = this.#monitors.get(tag);
+    if (target === undefined || !this.#monitors.delete(tag)) return undefined;
+    const [reason = '', text = ''] = decoder.decode(bytes.subarray(4)).split('\0', 2);
+    const incarnation = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    const ref = new ActorRef<never, unknown>(target);
+    return Object.freeze({ ref, reason: Object.freeze({ tag: reason as ReasonTag, text }), incarnation });
   }
 
   refTo(index: number, tagLo: number, tagHi: number): ActorRef {

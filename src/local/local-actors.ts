@@ -53,6 +53,7 @@ const ASK = 2;
 const CONTEXT = 9;
 const TOPIC = 7;
 const RETAINED = 2 << 16;
+const DOWN = 6;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
 
@@ -249,7 +250,7 @@ export class LocalActors {
         job.context = job.bytes.subarray(from, from + length);
         continue;
       }
-      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC) {
+      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC && kind !== DOWN) {
         // Nothing that a handler could see.
         job.done += 1;
         continue;
@@ -257,7 +258,7 @@ export class LocalActors {
       job.ask = kind === ASK ? words[word + 2]! : undefined;
       let result: unknown;
       try {
-        result = this.#handle(job, word, from, from + length);
+        result = kind === DOWN ? this.#down(job, word, from, length) : this.#handle(job, word, from, from + length);
       } catch (error) {
         this.#failed(job, error);
         return;
@@ -295,6 +296,16 @@ export class LocalActors {
       message,
       life.context as never,
     );
+  }
+
+  /** A watched actor has ended. */
+  #down({ life, words, bytes }: Job, word: number, from: number, length: number): unknown {
+    const { actor } = life;
+    const { down } = actor.functions;
+    const told = actor.readDown(words[word + 2]!, bytes.slice(from, from + length));
+    if (down === undefined || told === undefined) return undefined;
+    life.senderIndex = life.senderTagLo = life.senderTagHi = 0;
+    return actor.scope.runInAsyncScope(down, actor.functions, told, life.context as never);
   }
 
   #wait(job: Job, promise: PromiseLike<unknown>): void {

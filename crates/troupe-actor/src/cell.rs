@@ -72,6 +72,8 @@ pub struct Cell {
     pub turn: (u32, u64),
     /// When this life came up, in milliseconds of the system's clock.
     pub since: u64,
+    /// When the running turn was given out, in milliseconds of the system's clock.
+    pub began: u64,
 }
 
 /// A requested end that waits for its moment. The first three end the actor; the others end one life
@@ -249,6 +251,7 @@ impl Cell {
             handled: 0,
             spec: None,
             since: 0,
+            began: 0,
             rare: None,
         }
     }
@@ -358,6 +361,13 @@ impl Cell {
         }
     }
 
+    /// Messages in its mailbox; answers and notices are none.
+    #[must_use]
+    pub fn messages(&self) -> u32 {
+        let others = self.rare.as_deref().map_or(0, |rare| rare.queued_answers);
+        self.mailbox.len().saturating_sub(others)
+    }
+
     /// Whether nothing is queued or running, so that a port may run its turn itself.
     #[inline]
     #[must_use]
@@ -392,8 +402,7 @@ impl Cell {
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
         let Some(limits) = self.spec.as_deref().map(|spec| &spec.mailbox) else { return false };
-        let answers = self.rare.as_deref().map_or(0, |rare| rare.queued_answers);
-        let messages = self.mailbox.len().saturating_sub(answers);
+        let messages = self.messages();
         messages == 0 || (messages < limits.max_messages && self.mailbox.bytes() + bytes <= limits.max_bytes)
     }
 

@@ -22,6 +22,8 @@ pub struct Subject {
     pub uptime_ms: u64,
     /// Somebody observes this very actor.
     pub observed: bool,
+    /// What its environment made it from (see [`crate::spec::Observed`]); 0 where that is not known.
+    pub origin: u32,
 }
 
 /// Something that happened.
@@ -75,6 +77,17 @@ pub enum Event {
     Received(Subject, Vec<u32>),
     /// Messages of this many bytes each were handled: their turn took this many nanoseconds.
     Processed(Subject, Vec<u32>, u64),
+    /// A handler has been running for this many milliseconds (`OBS-4`).
+    LongHandler(Subject, u64),
+    /// The oldest message in a mailbox has waited for long (`OBS-4`).
+    QueueAge {
+        /// Whose mailbox.
+        subject: Subject,
+        /// Messages in it.
+        queued: u32,
+        /// How long that message has waited at least, in milliseconds.
+        waited_ms: u64,
+    },
     /// A message without a receiver.
     DeadLetter(DeadLetter),
     /// Messages without a receiver that a log had no line for, by reason.

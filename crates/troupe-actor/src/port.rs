@@ -98,6 +98,18 @@ pub trait Port: Send + Sync {
     fn listens(&self) -> bool;
 }
 
+/// The header of a completion: bytes of payload, slot, status, and a word for the port's own use.
+#[inline]
+#[must_use]
+pub fn completion_header(len: usize, slot: u32, status: u32, own: u32) -> [u8; COMPLETION_BYTES] {
+    let mut header = [0u8; COMPLETION_BYTES];
+    let words = [u32::try_from(len).unwrap_or(u32::MAX), slot, status, own];
+    for (place, word) in header.chunks_exact_mut(4).zip(words) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    header
+}
+
 /// Appends a completion.
 #[inline]
 pub fn write_completion(out: &mut Vec<u8>, slot: u32, status: u32, payload: &[u8]) {
@@ -107,13 +119,8 @@ pub fn write_completion(out: &mut Vec<u8>, slot: u32, status: u32, payload: &[u8
 /// Appends a completion whose payload is made of parts.
 #[inline]
 pub fn write_parts<const N: usize>(out: &mut Vec<u8>, slot: u32, status: u32, payload: [&[u8]; N]) {
-    let mut header = [0u8; COMPLETION_BYTES];
     let len = payload.iter().map(|part| part.len()).sum::<usize>();
-    let words = [u32::try_from(len).unwrap_or(u32::MAX), slot, status, 0];
-    for (place, word) in header.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    out.extend_from_slice(&header);
+    out.extend_from_slice(&completion_header(len, slot, status, 0));
     for part in payload {
         out.extend_from_slice(part);
     }

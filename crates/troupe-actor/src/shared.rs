@@ -16,7 +16,7 @@ use crate::interrupt::TurnSlot;
 use crate::port::{Port, write_completion};
 use crate::quiet::Quiet;
 use crate::registry::Registry;
-use crate::shard::Outbox;
+use crate::shard::{Outbox, Patience};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, RwLock};
 use crate::tree::spec::SupervisorId;
@@ -49,6 +49,8 @@ pub struct Shared {
     draining: AtomicBool,
     /// The root gave up (`INT-6`).
     failed: AtomicBool,
+    /// What is long (`OBS-4`): a handler, a wait in a mailbox.
+    patience: [AtomicU64; 2],
     next_supervisor: AtomicU32,
     live: AtomicU32,
     closed_waiters: Mutex<Vec<Waiter>>,
@@ -79,6 +81,7 @@ impl Shared {
             shutting_down: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             failed: AtomicBool::new(false),
+            patience: [AtomicU64::new(u64::MAX), AtomicU64::new(u64::MAX)],
             next_supervisor: AtomicU32::new(SupervisorId::USER.0 + 1),
             live: AtomicU32::new(0),
             closed_waiters: Mutex::new(Vec::new()),
@@ -93,6 +96,20 @@ impl Shared {
         if let Some(gate) = self.gates.get(shard as usize) {
             gate.push(outbox);
         }
+    }
+
+    /// From when on an event says that something takes long; never before it is called.
+    pub fn set_patience(&self, patience: Patience) {
+        let [handler, queued] = &self.patience;
+        handler.store(patience.handler_ms, Ordering::Relaxed);
+        queued.store(patience.queued_ms, Ordering::Relaxed);
+    }
+
+    /// What is long.
+    #[must_use]
+    pub fn patience(&self) -> Patience {
+        let [handler_ms, queued_ms] = self.patience.each_ref().map(|ms| ms.load(Ordering::Relaxed));
+        Patience { handler_ms, queued_ms }
     }
 
     /// Adds a port; the number is its index in addresses.

@@ -80,6 +80,8 @@ pub struct Observed {
     pub life: bool,
     /// Its messages, which therefore come one a turn.
     pub messages: bool,
+    /// What the environment made it from, by its own number; 0 for nothing that it looks up.
+    pub origin: u32,
 }
 
 /// An actor whose jobs are done by a port's environment, such as a JavaScript thread.

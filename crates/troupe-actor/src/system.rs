@@ -4,6 +4,7 @@ mod bonds;
 mod find;
 mod groups;
 mod inject;
+mod pools;
 mod quiet;
 mod supervise;
 mod topics;
@@ -427,6 +428,7 @@ impl ActorSystem {
         shard.refresh_clock(&self.shared);
         let mut worked = handle.drain_inbox(&mut shard, &self.shared, scratch).is_some();
         shard.run_timers(&self.shared);
+        shard.look(&self.shared);
         own.number += 1;
         let mut job = Job::default();
         if shard.next_job(&self.shared, slot_index, own.number, &mut job) {

@@ -248,6 +248,7 @@ impl Workers {
         shard.refresh_clock(shared);
         let bytes = handle.drain_inbox(&mut shard, shared, &mut own.scratch);
         shard.run_timers(shared);
+        shard.look(shared);
         let mut turns = 0;
         let most = if shared.quiet.is_held() { 0 } else { TURNS_PER_ROUND };
         while turns < most {
@@ -297,13 +298,17 @@ impl Workers {
         if shared.quiet.is_wanted() {
             tell_if_quiet(shared, &self.shards);
         }
-        let due = handle.state.lock().next_due();
+        let (due, look) = {
+            let mut shard = handle.state.lock();
+            (shard.next_due(), shard.next_look(shared))
+        };
         let now = shared.clock.now_ms();
-        if due.is_some_and(|due| due <= now) {
+        let wake = due.into_iter().chain(look).min();
+        if wake.is_some_and(|wake| wake <= now) {
             return;
         }
         // A manual clock moves by hand, and whoever moves it rings.
-        let limit = due.filter(|_| !shared.clock.is_manual()).map(|due| Duration::from_millis(due - now));
+        let limit = wake.filter(|_| !shared.clock.is_manual()).map(|wake| Duration::from_millis(wake - now));
         self.ticker.leave();
         handle.gate.sleep(driver, limit, || {
             self.is_closed()

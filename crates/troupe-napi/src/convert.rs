@@ -94,6 +94,7 @@ pub struct NativeStatus {
     pub counters: NativeCounters,
     pub health: NativeHealth,
     pub exit: Option<NativeExit>,
+    pub origin: u32,
 }
 
 #[napi(object)]
@@ -188,6 +189,7 @@ impl From<&ActorStatus> for NativeStatus {
                 .exit
                 .as_ref()
                 .map(|exit| NativeExit { tag: exit.tag.as_str().to_owned(), text: exit.text.clone() }),
+            origin: status.origin,
         }
     }
 }

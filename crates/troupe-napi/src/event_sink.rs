@@ -30,6 +30,8 @@ pub fn is_wanted(event: &Event, mask: u32) -> bool {
             | Event::Restarting { .. }
             | Event::Failed(..)
             | Event::Log { .. }
+            | Event::LongHandler(..)
+            | Event::QueueAge { .. }
             | Event::Host { .. }
             | Event::DeadLettersUnsaid(_)
             | Event::CrashUnreproduced(_)
@@ -61,6 +63,8 @@ fn subject(event: &Event) -> Option<&Subject> {
         | Event::Failed(subject, _)
         | Event::Health { subject, .. }
         | Event::Water { subject, .. }
+        | Event::LongHandler(subject, _)
+        | Event::QueueAge { subject, .. }
         | Event::Received(subject, _)
         | Event::Processed(subject, ..) => Some(subject),
         _ => None,
@@ -94,6 +98,10 @@ pub fn json(event: &Event) -> Vec<u8> {
         Event::Received(subject, sizes) => about("message:received", subject, &json!({ "sizes": sizes })),
         Event::Processed(subject, sizes, nanos) => {
             about("message:processed", subject, &json!({ "sizes": sizes, "latencyMs": *nanos as f64 / 1e6 }))
+        }
+        Event::LongHandler(subject, ms) => about("actor:long-handler", subject, &json!({ "runningMs": ms })),
+        Event::QueueAge { subject, queued, waited_ms } => {
+            about("actor:queue-age", subject, &json!({ "queued": queued, "waitedMs": waited_ms }))
         }
         Event::DeadLetter(letter) => merge(json!({ "event": "deadletter" }), &dead_letter(letter)),
         Event::DeadLettersUnsaid(counts) => {
@@ -160,7 +168,10 @@ fn about(event: &str, subject: &Subject, more: &Value) -> Value {
         "incarnation": subject.incarnation,
         "uptimeMs": subject.uptime_ms,
     });
-    merge(base, more)
+    // Whoever made it looks its hooks up by this; nobody else wants to know.
+    let origin =
+        if subject.observed && subject.origin != 0 { json!({ "origin": subject.origin }) } else { Value::Null };
+    merge(merge(base, &origin), more)
 }
 
 fn merge(mut base: Value, more: &Value) -> Value {

@@ -5,7 +5,7 @@ use troupe_actor::counters::LossReason;
 use troupe_actor::reason::ReasonTag;
 
 use crate::error::CODES;
-use crate::supervisor::NativeBudget;
+use crate::options::NativeBudget;
 
 #[napi(object)]
 pub struct BuildInfo {

@@ -1,16 +1,20 @@
 //! Options as they cross the bridge: complete, every field present. Below here nothing has a
 //! default.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use napi::bindgen_prelude::{Either, Null, Uint8Array};
 use napi_derive::napi;
+use troupe_actor::behavior::BehaviorFactory;
 use troupe_actor::clock::Clock;
 use troupe_actor::fault::Faults;
 use troupe_actor::health::HealthSpec;
 use troupe_actor::id::Address;
-use troupe_actor::spec::{MailboxSpec, Observed, Overflow};
+use troupe_actor::shard::Patience;
+use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
+use troupe_actor::supervision::{check, warnings};
 use troupe_actor::topics::SubscriptionSpec;
 use troupe_host::Limits;
 
@@ -22,7 +26,6 @@ const FOREVER: u32 = u32::MAX;
 
 #[napi(object)]
 pub struct NativeSystemOptions {
-    pub name: String,
     pub threads: u32,
     pub seed: f64,
     pub dead_letters: u32,
@@ -35,6 +38,8 @@ pub struct NativeSystemOptions {
     pub trap_backtrace: bool,
     pub manual_clock: bool,
     pub unheard_letters: bool,
+    pub long_handler_ms: f64,
+    pub long_queue_ms: f64,
 }
 
 #[napi(object)]
@@ -46,9 +51,7 @@ pub struct NativePeer {
 }
 
 #[napi(object)]
-pub struct NativeSpawnOptions {
-    pub parent: String,
-    pub restart: u32,
+pub struct NativeBudget {
     pub max_restarts: u32,
     pub within_ms: f64,
     pub backoff_kind: u32,
@@ -57,6 +60,12 @@ pub struct NativeSpawnOptions {
     pub backoff_max_ms: f64,
     pub backoff_jitter: f64,
     pub reset_after_ms: f64,
+}
+
+#[napi(object)]
+pub struct NativeSpawnOptions {
+    pub restart: u32,
+    pub budget: NativeBudget,
     pub mailbox: u32,
     pub mailbox_bytes: f64,
     pub overflow: u32,
@@ -80,6 +89,7 @@ pub struct NativeSpawnOptions {
     pub health_failures: u32,
     pub health_restart: bool,
     pub observe: u32,
+    pub origin: u32,
     pub state: Either<Uint8Array, Null>,
     pub subscribe: Vec<NativeSubscription>,
 }
@@ -90,6 +100,11 @@ fn duration(ms: f64) -> Option<Duration> {
 }
 
 impl NativeSystemOptions {
+    /// What is long enough for a warning (`OBS-4`).
+    pub fn patience(&self) -> Patience {
+        Patience { handler_ms: milliseconds(self.long_handler_ms), queued_ms: milliseconds(self.long_queue_ms) }
+    }
+
     pub fn clock(&self) -> Clock {
         if self.manual_clock { Clock::manual() } else { Clock::monotonic() }
     }
@@ -104,12 +119,30 @@ pub const fn restart(number: u32) -> Restart {
     }
 }
 
-/// A kind of backoff by its number.
-pub const fn backoff_kind(number: u32) -> BackoffKind {
-    match number {
-        0 => BackoffKind::Immediate,
-        1 => BackoffKind::Linear,
-        _ => BackoffKind::Exponential,
+impl NativeBudget {
+    /// What is legal about it and probably not meant (`INT-5`).
+    pub fn warnings(&self) -> Vec<String> {
+        let budget = check::Budget {
+            max_restarts: self.max_restarts,
+            within_ms: self.within_ms as u64,
+            backoff: self.backoff(),
+        };
+        warnings(budget).iter().map(ToString::to_string).collect()
+    }
+
+    /// The wait between restarts.
+    pub const fn backoff(&self) -> Backoff {
+        Backoff {
+            kind: match self.backoff_kind {
+                0 => BackoffKind::Immediate,
+                1 => BackoffKind::Linear,
+                _ => BackoffKind::Exponential,
+            },
+            initial_ms: self.backoff_initial_ms as u64,
+            factor: self.backoff_factor,
+            max_ms: self.backoff_max_ms as u64,
+            jitter: self.backoff_jitter,
+        }
     }
 }
 
@@ -119,7 +152,28 @@ pub fn milliseconds(ms: f64) -> u64 {
 }
 
 impl NativeSpawnOptions {
-    pub fn faults(&self) -> Option<Box<Faults>> {
+    /// What actors are made from; they do not run inline.
+    pub fn actor_spec(&self, factory: Arc<dyn BehaviorFactory>) -> ActorSpec {
+        ActorSpec {
+            factory,
+            mailbox: self.mailbox_spec(),
+            restart: self.restart_spec(),
+            peers: self.peers(),
+            user: self.user.to_vec(),
+            lazy: self.start == 1,
+            inline: false,
+            faults: self.faults(),
+            start_ms: milliseconds(self.start_timeout_ms),
+            external: None,
+            parent: None,
+            health: self.health_spec(),
+            observed: self.observed(),
+            state: self.state(),
+            subscriptions: self.subscriptions(),
+        }
+    }
+
+    fn faults(&self) -> Option<Box<Faults>> {
         let faults = Faults {
             fail_starts: self.fail_starts.clone(),
             trap_on: self.trap_on.iter().copied().map(u64::from).collect(),
@@ -127,25 +181,14 @@ impl NativeSpawnOptions {
         (faults != Faults::default()).then(|| Box::new(faults))
     }
 
-    pub fn restart_spec(&self) -> RestartSpec {
+    fn restart_spec(&self) -> RestartSpec {
         RestartSpec {
             restart: restart(self.restart),
-            max_restarts: self.max_restarts,
-            within_ms: self.within_ms as u64,
-            backoff: Backoff {
-                kind: backoff_kind(self.backoff_kind),
-                initial_ms: self.backoff_initial_ms as u64,
-                factor: self.backoff_factor,
-                max_ms: self.backoff_max_ms as u64,
-                jitter: self.backoff_jitter,
-            },
-            reset_after_ms: self.reset_after_ms as u64,
+            max_restarts: self.budget.max_restarts,
+            within_ms: self.budget.within_ms as u64,
+            backoff: self.budget.backoff(),
+            reset_after_ms: self.budget.reset_after_ms as u64,
         }
-    }
-
-    /// Longest start by the clock on the wall, in milliseconds.
-    pub fn start_ms(&self) -> u64 {
-        milliseconds(self.start_timeout_ms)
     }
 
     /// Longest handler of an actor that an environment runs, in milliseconds.
@@ -154,7 +197,7 @@ impl NativeSpawnOptions {
     }
 
     /// How it is probed; an interval of zero stands for not at all.
-    pub fn health_spec(&self) -> Option<HealthSpec> {
+    fn health_spec(&self) -> Option<HealthSpec> {
         (self.health_interval_ms > 0.0).then_some(HealthSpec {
             interval_ms: self.health_interval_ms as u64,
             timeout_ms: self.health_timeout_ms as u64,
@@ -165,12 +208,12 @@ impl NativeSpawnOptions {
 
     /// What is to be told of it even if nobody listens to the system: bit 0 its life, bit 1 its
     /// messages.
-    pub fn observed(&self) -> Observed {
-        Observed { life: self.observe & 1 != 0, messages: self.observe & 2 != 0 }
+    fn observed(&self) -> Observed {
+        Observed { life: self.observe & 1 != 0, messages: self.observe & 2 != 0, origin: self.origin }
     }
 
     /// Custom state for each start.
-    pub fn state(&self) -> Option<Box<[u8]>> {
+    fn state(&self) -> Option<Box<[u8]>> {
         match &self.state {
             Either::A(bytes) => Some(Box::from(&**bytes)),
             Either::B(_) => None,
@@ -178,11 +221,11 @@ impl NativeSpawnOptions {
     }
 
     /// Topics that each of the actors is subscribed to.
-    pub fn subscriptions(&self) -> Vec<SubscriptionSpec> {
+    fn subscriptions(&self) -> Vec<SubscriptionSpec> {
         self.subscribe.iter().map(NativeSubscription::spec).collect()
     }
 
-    pub fn mailbox_spec(&self) -> MailboxSpec {
+    fn mailbox_spec(&self) -> MailboxSpec {
         MailboxSpec {
             max_messages: if self.mailbox == 0 { u32::MAX } else { self.mailbox },
             max_bytes: if self.mailbox_bytes == 0.0 { usize::MAX } else { self.mailbox_bytes as usize },
@@ -210,7 +253,7 @@ impl NativeSpawnOptions {
         }
     }
 
-    pub fn peers(&self) -> Vec<(String, Address)> {
+    fn peers(&self) -> Vec<(String, Address)> {
         self.peers.iter().map(|peer| (peer.name.clone(), from_words(peer.index, peer.tag_lo, peer.tag_hi))).collect()
     }
 }

@@ -11,7 +11,7 @@ use parking_lot::Mutex;
 use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::groups::Member;
-use troupe_actor::port::{COMPLETION_BYTES, Port, TopicMessage};
+use troupe_actor::port::{COMPLETION_BYTES, Port, TopicMessage, completion_header};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::topics::TopicError;
 use troupe_actor::tree::spec::TreeError;
@@ -217,9 +217,9 @@ impl State {
             let id = self.next_large;
             self.next_large = self.next_large.wrapping_add(1).max(1);
             self.large.insert(id, payload.to_vec());
-            self.append(&header(payload.len(), slot, status | FLAG_LARGE, id), &[]);
+            self.append(&completion_header(payload.len(), slot, status | FLAG_LARGE, id), &[]);
         } else {
-            self.append(&header(payload.len(), slot, status, aux), payload);
+            self.append(&completion_header(payload.len(), slot, status, aux), payload);
         }
     }
 
@@ -319,15 +319,6 @@ fn topic_payload(message: &TopicMessage<'_>) -> Vec<u8> {
     payload.resize(payload.len().next_multiple_of(4), 0);
     payload.extend_from_slice(message);
     payload
-}
-
-fn header(len: usize, slot: u32, status: u32, aux: u32) -> [u8; COMPLETION_BYTES] {
-    let mut header = [0; COMPLETION_BYTES];
-    let words = [u32::try_from(len).unwrap_or(u32::MAX), slot, status, aux];
-    for (place, word) in header.chunks_exact_mut(4).zip(words) {
-        place.copy_from_slice(&word.to_le_bytes());
-    }
-    header
 }
 
 /// Slot, status, payload length and padded payload length of the completion at `at`.

@@ -7,14 +7,13 @@ use napi_derive::napi;
 use troupe_actor::id::{ActorId, Address};
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::status::Status;
-use troupe_actor::supervision::spec::{AutoShutdown, Backoff, ChildSpec, Restart, Strategy, SupervisorSpec};
-use troupe_actor::supervision::{check, warnings};
+use troupe_actor::supervision::spec::{AutoShutdown, ChildSpec, Restart, Strategy, SupervisorSpec};
 use troupe_actor::tree::info::{ChildInfo, ChildKind, HistoryEntry, SupervisorInfo, TreeView};
 use troupe_actor::tree::spec::{Member, PoolSpec, Supervised, SupervisorId, TreeNode, TreeRequest, TreeSpec};
 
 use crate::convert::{self, NativeExit};
 use crate::error::{Failure, number};
-use crate::options::{self, NativeSpawnOptions};
+use crate::options::{self, NativeBudget, NativeSpawnOptions};
 use crate::system::Core;
 
 /// What stands for "no limit" in a field of 32 bits.
@@ -45,29 +44,10 @@ pub struct NativeActorNode {
 }
 
 #[napi(object)]
-pub struct NativeBudget {
-    pub max_restarts: u32,
-    pub within_ms: f64,
-    pub backoff_kind: u32,
-    pub backoff_initial_ms: f64,
-    pub backoff_factor: f64,
-    pub backoff_max_ms: f64,
-    pub backoff_jitter: f64,
-    pub reset_after_ms: f64,
-}
-
-#[napi(object)]
 pub struct NativeSupervisorRules {
     pub strategy: u32,
     pub auto_shutdown: u32,
-    pub max_restarts: u32,
-    pub within_ms: f64,
-    pub backoff_kind: u32,
-    pub backoff_initial_ms: f64,
-    pub backoff_factor: f64,
-    pub backoff_max_ms: f64,
-    pub backoff_jitter: f64,
-    pub reset_after_ms: f64,
+    pub budget: NativeBudget,
 }
 
 #[napi(object)]
@@ -142,28 +122,6 @@ pub struct NativeTree {
     pub below: Vec<NativeTree>,
 }
 
-impl NativeBudget {
-    /// What is legal about it and probably not meant (`INT-5`).
-    pub fn warnings(&self) -> Vec<String> {
-        let budget = check::Budget {
-            max_restarts: self.max_restarts,
-            within_ms: self.within_ms as u64,
-            backoff: self.backoff(),
-        };
-        warnings(budget).iter().map(ToString::to_string).collect()
-    }
-
-    fn backoff(&self) -> Backoff {
-        Backoff {
-            kind: options::backoff_kind(self.backoff_kind),
-            initial_ms: self.backoff_initial_ms as u64,
-            factor: self.backoff_factor,
-            max_ms: self.backoff_max_ms as u64,
-            jitter: self.backoff_jitter,
-        }
-    }
-}
-
 impl From<&NativeSupervisorRules> for SupervisorSpec {
     fn from(rules: &NativeSupervisorRules) -> Self {
         Self {
@@ -172,16 +130,10 @@ impl From<&NativeSupervisorRules> for SupervisorSpec {
                 1 => Strategy::OneForAll,
                 _ => Strategy::RestForOne,
             },
-            max_restarts: rules.max_restarts,
-            within_ms: rules.within_ms as u64,
-            backoff: Backoff {
-                kind: options::backoff_kind(rules.backoff_kind),
-                initial_ms: rules.backoff_initial_ms as u64,
-                factor: rules.backoff_factor,
-                max_ms: rules.backoff_max_ms as u64,
-                jitter: rules.backoff_jitter,
-            },
-            reset_after_ms: rules.reset_after_ms as u64,
+            max_restarts: rules.budget.max_restarts,
+            within_ms: rules.budget.within_ms as u64,
+            backoff: rules.budget.backoff(),
+            reset_after_ms: rules.budget.reset_after_ms as u64,
             auto_shutdown: match rules.auto_shutdown {
                 0 => AutoShutdown::Never,
                 1 => AutoShutdown::AnySignificant,

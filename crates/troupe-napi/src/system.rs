@@ -18,7 +18,6 @@ use troupe_actor::cell::Waiter;
 use troupe_actor::error::SpawnError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
-use troupe_actor::id::Address;
 use troupe_actor::port::Port;
 use troupe_actor::record;
 use troupe_actor::shard::EndRequest;
@@ -44,7 +43,7 @@ pub struct Core {
     pub system: ActorSystem,
     pub host: Host,
     pub port: Arc<EnvPort>,
-    port_index: u32,
+    pub port_index: u32,
     inline: bool,
     components: RwLock<Vec<Arc<LoadedComponent>>>,
     specs: RwLock<Vec<Option<Arc<ActorSpec>>>>,
@@ -106,6 +105,7 @@ impl Core {
         };
         let system = ActorSystem::new(&config, host.ticker())
             .map_err(|error| Failure::new(number::INTERNAL, error.to_string()))?;
+        system.shared().set_patience(options.patience());
         let port_index = system.attach(Arc::clone(&port) as Arc<dyn Port>);
         Ok(Arc::new(Self {
             system,
@@ -164,44 +164,13 @@ impl Core {
         let component = self.components.read().get(component as usize).cloned();
         let component = component.ok_or_else(|| Failure::new(number::INTERNAL, "no such component"))?;
         let factory = self.host.factory(&component, options.limits()).map_err(|error| Failure::from(&error))?;
-        Ok(ActorSpec {
-            factory,
-            mailbox: options.mailbox_spec(),
-            restart: options.restart_spec(),
-            peers: options.peers(),
-            user: options.user.to_vec(),
-            lazy: options.start == 1,
-            inline: options.inline && self.inline,
-            faults: options.faults(),
-            start_ms: options.start_ms(),
-            external: None,
-            parent: None,
-            health: options.health_spec(),
-            observed: options.observed(),
-            state: options.state(),
-            subscriptions: options.subscriptions(),
-        })
+        Ok(ActorSpec { inline: options.inline && self.inline, ..options.actor_spec(factory) })
     }
 
     /// What actors that the environment runs are made from.
     pub fn external_spec(&self, definition: u32, options: &NativeSpawnOptions) -> ActorSpec {
-        ActorSpec {
-            factory: Arc::new(NoFactory),
-            mailbox: options.mailbox_spec(),
-            restart: options.restart_spec(),
-            peers: options.peers(),
-            user: options.user.to_vec(),
-            lazy: options.start == 1,
-            inline: false,
-            faults: options.faults(),
-            start_ms: options.start_ms(),
-            external: Some(External { port: self.port_index, definition, handler_ms: options.handler_ms() }),
-            parent: None,
-            health: options.health_spec(),
-            observed: options.observed(),
-            state: options.state(),
-            subscriptions: options.subscriptions(),
-        }
+        let external = External { port: self.port_index, definition, handler_ms: options.handler_ms() };
+        ActorSpec { external: Some(external), ..options.actor_spec(Arc::new(NoFactory)) }
     }
 
     /// Spawns what the scratch buffer describes: lengths of name and configuration, the name
@@ -338,7 +307,7 @@ impl NativeSystem {
     }
 
     #[napi(catch_unwind)]
-    pub fn load(&self, source: Either<String, Uint8Array>, _options: String, slot: u32) -> Result<()> {
+    pub fn load(&self, source: Either<String, Uint8Array>, slot: u32) -> Result<()> {
         let source = match source {
             Either::A(path) => Source::File(PathBuf::from(path)),
             Either::B(bytes) => Source::Bytes(bytes.to_vec()),

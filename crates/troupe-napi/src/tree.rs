@@ -1,5 +1,8 @@
 //! What TypeScript asks of trees: to start them, to change them, to look at them, and to hear of ends.
 
+use std::sync::Arc;
+
+use napi::bindgen_prelude::{Uint8Array, Uint32Array};
 use napi_derive::napi;
 use troupe_actor::id::Address;
 use troupe_actor::port::Port;
@@ -83,6 +86,27 @@ impl NativeSystem {
         self.core.system.members(SupervisorId(pool)).iter().map(NativeChild::from).collect()
     }
 
+    /// How the members of a pool stand: the count of its changes, then of each member in the list
+    /// (index, tag low, tag high) its readiness and how many messages it has. Empty when the pool is gone.
+    #[napi(catch_unwind)]
+    pub fn pool_standings(&self, pool: u32, members: Uint32Array) -> Uint32Array {
+        let system = &self.core.system;
+        let Some(changes) = system.pool_changes(SupervisorId(pool)) else { return Vec::new().into() };
+        let mut standings = Vec::with_capacity(1 + members.len() / 3 * 2);
+        standings.push(changes);
+        for member in members.chunks_exact(3) {
+            let (readiness, messages) = system.standing(address(member));
+            standings.extend([readiness as u32, messages]);
+        }
+        standings.into()
+    }
+
+    #[napi(catch_unwind)]
+    pub fn refuse_unroutable(&self, path: String, payload: Uint8Array) {
+        let sender = Address { index: Address::PORT | self.core.port_index, tag: 0 };
+        self.core.system.refuse_unroutable(sender, Arc::from(path), &payload);
+    }
+
     #[napi(catch_unwind)]
     pub fn tree(&self) -> Result<NativeTree> {
         let system = &self.core.system;
@@ -98,6 +122,16 @@ impl NativeSystem {
     #[napi(catch_unwind)]
     pub fn demonitor(&self, index: u32, tag_lo: u32, tag_hi: u32, slot: u32) {
         self.core.system.demonitor(from_words(index, tag_lo, tag_hi), self.core.waiter(slot));
+    }
+
+    #[napi(catch_unwind)]
+    pub fn monitor_for(&self, watcher: Vec<u32>, target: Vec<u32>, tag: u32) {
+        self.core.system.watch_for(address(&watcher), address(&target), tag);
+    }
+
+    #[napi(catch_unwind)]
+    pub fn demonitor_for(&self, watcher: Vec<u32>, tag: u32) {
+        self.core.system.unwatch_for(address(&watcher), tag);
     }
 
     #[napi(catch_unwind)]

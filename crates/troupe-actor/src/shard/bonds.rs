@@ -33,6 +33,18 @@ impl Shard {
         }
     }
 
+    pub(crate) fn watch_for(&mut self, shared: &Shared, watcher: Address, target: Address, tag: u32) {
+        if let Some((local, _)) = self.resolve(watcher) {
+            self.begin_watch(shared, local, tag, target);
+        }
+    }
+
+    pub(crate) fn unwatch_for(&mut self, shared: &Shared, watcher: Address, tag: u32) {
+        if let Some((local, _)) = self.resolve(watcher) {
+            self.end_watch(shared, local, tag);
+        }
+    }
+
     fn bonds(&mut self, local: u32) -> Option<&mut Bonds> {
         Some(&mut **self.cells.get_mut(local as usize)?.rare_mut().bonds.get_or_insert_default())
     }

@@ -49,6 +49,8 @@ pub struct ActorStatus {
     pub health: Health,
     /// Why it ended, if it did.
     pub exit: Option<ExitReason>,
+    /// What its environment made it from (see [`crate::spec::Observed`]).
+    pub origin: u32,
 }
 
 /// How an actor is to end.
@@ -301,7 +303,6 @@ impl Shard {
 
     fn snapshot(&self, local: u32, cell: &Cell) -> ActorStatus {
         let rare = cell.rare.as_deref();
-        let answers = rare.map_or(0, |rare| rare.queued_answers);
         ActorStatus {
             address: self.address_of(local),
             id: Some(cell.id(self.global(local))),
@@ -310,26 +311,29 @@ impl Shard {
             status: cell.status(),
             incarnation: cell.incarnation,
             restarts: rare.map_or(0, |rare| rare.history.restarts),
-            queued: cell.mailbox.len().saturating_sub(answers),
+            queued: cell.messages(),
             in_hand: cell.in_hand,
             busy: cell.running,
             uptime_ms: self.now.saturating_sub(cell.since),
             counters: cell.counters(),
             health: rare.and_then(|rare| rare.probe.as_deref()).map(|probe| probe.health.clone()).unwrap_or_default(),
             exit: None,
+            origin: cell.spec.as_deref().map_or(0, |spec| spec.observed.origin),
         }
     }
 
     pub(super) fn subject(&self, local: u32) -> Subject {
         let address = self.address_of(local);
         let cell = self.cells.get(local as usize);
+        let observed = cell.and_then(|cell| cell.spec.as_deref()).map(|spec| spec.observed).unwrap_or_default();
         Subject {
             id: cell.map_or(ActorId::new(address.index, 0), |cell| cell.id(address.index)),
             address,
             path: self.path_of(local),
             incarnation: cell.map_or(0, |cell| cell.incarnation),
             uptime_ms: cell.map_or(0, |cell| self.now.saturating_sub(cell.since)),
-            observed: cell.and_then(|cell| cell.spec.as_deref()).is_some_and(|spec| spec.observed.life),
+            observed: observed.life,
+            origin: observed.origin,
         }
     }
 
@@ -338,8 +342,7 @@ impl Shard {
     pub fn census(&self) -> Census {
         let mut census = Census::default();
         for cell in self.cells.iter().filter(|cell| cell.tag != 0) {
-            let answers = cell.rare.as_deref().map_or(0, |rare| rare.queued_answers);
-            census.queued += u64::from(cell.mailbox.len().saturating_sub(answers));
+            census.queued += u64::from(cell.messages());
             census.in_hand += u64::from(cell.in_hand);
             if let Some(count) = census.by_status.get_mut(cell.status() as usize) {
                 *count += 1;
@@ -387,5 +390,6 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
         counters: Counters::default(),
         health: Health::default(),
         exit: Some(ended.reason.clone()),
+        origin: 0,
     }
 }

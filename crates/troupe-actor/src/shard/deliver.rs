@@ -297,6 +297,15 @@ impl Shard {
         }
     }
 
+    /// Refuses a message for which no target could be chosen; `path` is where it was to go.
+    pub(crate) fn refuse_unroutable(&mut self, shared: &Shared, sender: Address, path: Arc<str>, payload: &[u8]) {
+        let reason = LossReason::NoSubscriber;
+        self.counters.refuse(reason);
+        let (bytes, payload) = (payload.len(), captured(shared, payload));
+        let target = Address::NONE;
+        self.bury(shared, None, Loss { sender, target, path, reason, bytes, payload, first_drop: false });
+    }
+
     /// Tells the actor that sent a message how it failed.
     fn report(&mut self, message: &Incoming<'_>, kind: u16, error: AskError) {
         let payload = failure(error);

@@ -257,7 +257,9 @@ impl Shard {
             self.watch_job(local, self.now.saturating_add(limit_ms).saturating_add(1));
         }
         self.waiting += 1;
+        let now = self.now;
         if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.began = now;
             cell.rare_mut().parked = Some(Box::new(Parked { job, number, begun: true }));
         }
     }

@@ -135,7 +135,8 @@ impl Shard {
             return self.terminate(shared, local, end, !first);
         }
         cell.ending = None;
-        if !first {
+        // Of a first start whoever asked for it hears; nobody asked for what a supervisor makes by itself.
+        if !first || (expected && self.is_observed(local)) {
             self.emit_crash(shared, local, &error.crash);
         }
         match ending {

@@ -22,12 +22,14 @@ mod job;
 mod joining;
 mod letters;
 mod lifecycle;
+mod look;
 mod observe;
 mod overflow;
 mod place;
 mod publish;
 mod quiet;
 mod shutdown;
+mod standing;
 mod subscribe;
 mod sweep;
 mod talk;
@@ -42,7 +44,9 @@ pub use control::{ActorStatus, Census, EndRequest};
 pub use external::Parked;
 pub use job::{Job, Outcome, Work};
 pub use joining::Joined;
+pub use look::Patience;
 pub(crate) use publish::published;
+pub use standing::Readiness;
 
 use crate::ask::AskTable;
 use crate::cell::{Cell, Waiter};
@@ -186,6 +190,7 @@ pub struct Shard {
     hand: chains::Hand,
     /// Asks that ports gave up, since records were last taken over.
     aborts: Vec<(Address, u32)>,
+    look: look::Look,
 }
 
 impl Shard {
@@ -223,6 +228,7 @@ impl Shard {
             talk: talk::Talk::default(),
             hand: chains::Hand::default(),
             aborts: Vec::new(),
+            look: look::Look::default(),
         }
     }
 

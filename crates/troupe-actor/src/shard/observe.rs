@@ -49,10 +49,15 @@ impl Shard {
         }
     }
 
+    /// Whether somebody observes this very actor.
+    pub(super) fn is_observed(&self, local: u32) -> bool {
+        let cell = self.cells.get(local as usize);
+        cell.and_then(|cell| cell.spec.as_deref()).is_some_and(|spec| spec.observed.life)
+    }
+
     /// An observed actor begins to go down in order.
     pub(super) fn observe_stopping(&self, shared: &Shared, local: u32) {
-        let cell = self.cells.get(local as usize);
-        if shared.is_listened() && cell.and_then(|cell| cell.spec.as_deref()).is_some_and(|spec| spec.observed.life) {
+        if shared.is_listened() && self.is_observed(local) {
             shared.emit(&Event::Stopping(self.subject(local)));
         }
     }

@@ -196,7 +196,7 @@ impl Shard {
             Some(Ending::KillLife) => self.life_ended(shared, local, ExitReason::plain(ReasonTag::Killed)),
             // The current handler still waits for an answer; it is let finish.
             Some(Ending::TakeDown) if up && awaiting => self.schedule(local),
-            Some(Ending::TakeDown) if up => self.go_down(local),
+            Some(Ending::TakeDown) if up => self.go_down(shared, local),
             Some(Ending::TakeDown | Ending::TakingDown) => {
                 self.life_ended(shared, local, ExitReason::plain(ReasonTag::Shutdown));
             }
@@ -204,7 +204,8 @@ impl Shard {
         }
     }
 
-    fn go_down(&mut self, local: u32) {
+    fn go_down(&mut self, shared: &Shared, local: u32) {
+        self.observe_stopping(shared, local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.ending = Some(Ending::TakingDown);
         cell.set_status(Status::Restarting);
@@ -275,7 +276,11 @@ impl Shard {
         let orderly = matches!(reason.tag, ReasonTag::Normal | ReasonTag::Shutdown);
         let last = cell.rare_mut().last_failure.clone().filter(|last| orderly && last.tag == ReasonTag::Killed);
         let reason = last.unwrap_or(reason);
+        let failed = cell.rare_mut().last_failure.as_ref().map(|last| last.tag);
         let began = cell.status() != Status::Starting;
+        // Its observer was told of the failed start, so of its end too.
+        let failed = matches!(failed, Some(ReasonTag::StartFailed | ReasonTag::StartTimeout));
+        let began = began || (failed && self.is_observed(local));
         self.terminate(shared, local, super::ending::LastEnd { status, reason, loss }, began);
     }
 }

@@ -13,6 +13,7 @@ impl Shard {
         !self.has_work()
             && self.running == self.waiting
             && self.next_due().is_none_or(|due| due > now)
+            && !self.is_look_due(now)
             && self.outboxes.iter().all(Outbox::is_empty)
             && self.completions.iter().all(Vec::is_empty)
     }

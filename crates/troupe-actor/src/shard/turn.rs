@@ -141,6 +141,7 @@ impl Shard {
         }
         cell.running = true;
         cell.turn = turn;
+        cell.began = self.now;
         cell.in_hand = job.messages;
         if EVENTS && (cell.observed | self.observes) {
             self.observe_received(shared, job);

@@ -16,6 +16,16 @@ impl ActorSystem {
         self.with_shard(address, |shard, _| shard.demonitor(address, waiter)).unwrap_or(false)
     }
 
+    /// An actor watches another one under a tag of its own: one down frame comes into its mailbox.
+    pub fn watch_for(&self, watcher: Address, target: Address, tag: u32) {
+        self.with_shard(watcher, |shard, shared| shard.watch_for(shared, watcher, target, tag));
+    }
+
+    /// An actor takes its watch with this tag back.
+    pub fn unwatch_for(&self, watcher: Address, tag: u32) {
+        self.with_shard(watcher, |shard, shared| shard.unwatch_for(shared, watcher, tag));
+    }
+
     /// Links two actors (`MON-6`).
     pub fn link(&self, one: Address, other: Address) {
         self.with_shard(one, |shard, shared| shard.link(shared, one, other));

@@ -69,7 +69,7 @@ impl ActorSystem {
         shard.run_timers(&self.shared);
         shard.serve_external(&self.shared);
         shard.flush(&self.shared);
-        let wanted = shard.has_work() || shard.next_due() != due;
+        let wanted = shard.has_work() || shard.next_due() != due || shard.is_unwatched();
         drop(shard);
         if wanted {
             handle.gate.ring();

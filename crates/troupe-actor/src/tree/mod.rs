@@ -417,7 +417,7 @@ impl Tree {
             && shared.is_listened()
         {
             // Whether it is observed, its shard knows: whoever observes others only passes over it.
-            let subject = Subject { id, address, path, incarnation, uptime_ms, observed: true };
+            let subject = Subject { id, address, path, incarnation, uptime_ms, observed: true, origin: 0 };
             let HistoryEntry { reason, attempt, delay_ms, .. } = entry;
             shared.emit(&Event::Restarting { subject, reason, attempt, delay_ms: delay_ms.unwrap_or(0) });
         }

@@ -40,13 +40,22 @@ pub struct Parent {
     pub kind: ParentKind,
     /// Children that have not ended.
     live: AtomicU32,
+    /// Children that came, and children that have ended.
+    changes: AtomicU32,
     /// A pool that takes no children any more.
     closed: AtomicBool,
 }
 
 impl Parent {
     pub(crate) fn new(id: SupervisorId, path: Arc<str>, kind: ParentKind) -> Arc<Self> {
-        Arc::new(Self { id, path, kind, live: AtomicU32::new(0), closed: AtomicBool::new(false) })
+        Arc::new(Self {
+            id,
+            path,
+            kind,
+            live: AtomicU32::new(0),
+            changes: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+        })
     }
 
     /// Children that have not ended.
@@ -57,10 +66,18 @@ impl Parent {
 
     pub(crate) fn child_came(&self) {
         self.live.fetch_add(1, Ordering::SeqCst);
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(crate) fn child_gone(&self) {
         self.live.fetch_sub(1, Ordering::SeqCst);
+        self.changes.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Counts children that came and children that ended, and begins anew at the end.
+    #[must_use]
+    pub fn changes(&self) -> u32 {
+        self.changes.load(Ordering::SeqCst)
     }
 
     /// Refuses more children, or takes them again.

@@ -16,6 +16,7 @@ mod groups;
 mod health;
 mod inline;
 mod letters;
+mod looking;
 mod names;
 mod nested;
 mod observing;

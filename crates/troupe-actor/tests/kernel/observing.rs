@@ -4,7 +4,7 @@ use troupe_actor::spec::Observed;
 
 use crate::common::{Actor, InlineMode, Log, World, each, puppet, spawn_spec, trap};
 
-const ALL: Observed = Observed { life: true, messages: true };
+const ALL: Observed = Observed { life: true, messages: true, origin: 0 };
 
 #[test]
 fn messages_of_an_observed_actor_come_one_a_turn_and_are_events() {
