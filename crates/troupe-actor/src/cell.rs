@@ -16,6 +16,7 @@ use crate::spec::{ActorSpec, Overflow, SpawnArgs};
 use crate::status::Status;
 use crate::subscriptions::Subscriptions;
 use crate::supervision::decide::History;
+use crate::timer::Timers;
 use crate::tree::spec::{Parent, ParentKind, SupervisorId};
 
 /// One actor. What only some actors have is boxed. Three cache lines: what decides about a message,
@@ -44,6 +45,8 @@ pub struct Cell {
     pub attention: bool,
     /// Its messages are events.
     pub observed: bool,
+    /// Ticks of its timers are in hand, or are to be dropped at the next boundary.
+    pub ticking: bool,
     /// Its mailbox was filled to its high-water mark, and not emptied to the low one since (`OVF-6`).
     pub high: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
@@ -209,6 +212,8 @@ pub struct Rare {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Its health, if it is probed.
     pub probe: Option<Box<Probe>>,
+    /// Its timers.
+    pub timers: Option<Box<Timers>>,
     /// Custom state for the next start, in place of the spec's.
     pub state: Option<Box<[u8]>>,
 }
@@ -238,6 +243,7 @@ impl Cell {
             answers: false,
             attention: false,
             observed: false,
+            ticking: false,
             high: false,
             ending: None,
             turn: (0, 0),

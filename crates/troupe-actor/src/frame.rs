@@ -42,6 +42,9 @@ pub mod kind {
     /// A message that was published on a topic this actor is subscribed to. The correlation is the
     /// subscription's tag, the address the publisher; payload: as of [`effect::PUBLISH`](super::effect::PUBLISH).
     pub const TOPIC: u16 = 7;
+    /// A timer of this actor is due (`TMR-1`). The correlation is its key; payload: `u32` periods that went
+    /// by while this tick waited, `u32` zero, then the timer's payload. A turn holds nothing besides.
+    pub const TIMER: u16 = 8;
     /// For environments, in front of an ask: its [`Context`](crate::chain::Context), which the asks made on its
     /// behalf bring along. No frame of a turn: it is not counted.
     pub const CONTEXT: u16 = 9;
@@ -102,6 +105,13 @@ pub mod effect {
     pub const AWAIT: u16 = 14;
     /// Takes the subscription with this correlation back: no message of it is handled in a later turn.
     pub const UNSUBSCRIBE: u16 = 15;
+    /// Sets a timer; the correlation is a key of the guest's choice, one in use is set anew. Payload: `u32`
+    /// delay and `u32` period in milliseconds, `u32` mode (0 once, 1 fixed delay, 2 fixed rate), then
+    /// what comes with each tick. With [`FLAG_REPORT`](super::FLAG_REPORT) a refusal comes back as a
+    /// send-failed frame.
+    pub const SET_TIMER: u16 = 16;
+    /// Takes the timer with this key back: no tick of it is handled in a later turn.
+    pub const CANCEL_TIMER: u16 = 17;
     /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
     /// 1 degraded, 2 unhealthy, the payload a text.
     pub const HEALTH: u16 = 48;
@@ -112,6 +122,8 @@ pub const FLAG_REPORT: u16 = 1;
 /// On a publish effect: keep the message as the last value of its topic, for subscriptions to come.
 /// On a topic frame: this is such a last value.
 pub const FLAG_RETAIN: u16 = 2;
+/// On a message frame: it is the tick of a timer that was set from outside, whose number is the correlation.
+pub const FLAG_TICK: u16 = 16;
 /// In the options of a subscribe effect: one message makes one copy for all subscriptions of this
 /// actor that ask for this.
 pub const SUBSCRIBE_ONCE: u32 = 1;

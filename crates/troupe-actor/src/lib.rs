@@ -44,6 +44,7 @@ pub mod supervision;
 pub mod sync;
 pub mod system;
 pub mod ticker;
+pub mod timer;
 pub mod topics;
 pub mod tree;
 pub mod worker;

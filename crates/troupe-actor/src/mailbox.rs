@@ -259,6 +259,17 @@ impl Mailbox {
         moved
     }
 
+    /// Drops the first frame that `pick` wants; returns whether there was one.
+    pub fn remove_first(&mut self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        let mut done = false;
+        self.extract(&mut Vec::new(), |frame| {
+            let found = !done && pick(frame);
+            done |= found;
+            found
+        });
+        done
+    }
+
     /// Drops the oldest frame that `pick` wants; returns whether there was one. Only for a mailbox
     /// that splits: of any other, the oldest frames may be with a running turn.
     pub fn drop_oldest(&mut self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {

@@ -7,6 +7,7 @@ mod inject;
 mod pools;
 mod quiet;
 mod supervise;
+mod timers;
 mod topics;
 mod vitals;
 

@@ -169,9 +169,13 @@ impl Shard {
         }
         let (awaiting, answers) = (&rare.awaiting, &mut rare.answers);
         let moved = cell.mailbox.extract(answers, |frame| {
-            matches!(frame.kind, frame::kind::REPLY | frame::kind::ASK_FAILED) && awaiting.contains(&frame.corr)
+            let is_answer = matches!(frame.kind, frame::kind::REPLY | frame::kind::ASK_FAILED | frame::kind::TIMER);
+            is_answer && awaiting.contains(&frame.corr)
         });
         rare.answer_count += moved;
         rare.queued_answers = rare.queued_answers.saturating_sub(moved);
+        if moved > 0 {
+            self.take_awaited_ticks(local);
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::status::Status;
 use crate::supervision::spec::Restart;
+use crate::timer::Timers;
 use crate::tree::info::{ChildInfo, ChildKind};
 use crate::tree::spec::{Parent, SupervisorId};
 
@@ -344,6 +345,7 @@ impl Shard {
         for cell in self.cells.iter().filter(|cell| cell.tag != 0) {
             census.queued += u64::from(cell.messages());
             census.in_hand += u64::from(cell.in_hand);
+            census.timers += cell.rare.as_deref().and_then(|rare| rare.timers.as_deref()).map_or(0, Timers::len) as u64;
             if let Some(count) = census.by_status.get_mut(cell.status() as usize) {
                 *count += 1;
             }
@@ -359,6 +361,8 @@ pub struct Census {
     pub queued: u64,
     /// Messages in running turns.
     pub in_hand: u64,
+    /// Timers that are set.
+    pub timers: u64,
     /// Actors that have not ended, by [`Status`].
     pub by_status: [u32; Status::ALL.len()],
 }
@@ -368,6 +372,7 @@ impl Census {
     pub fn add(&mut self, other: &Self) {
         self.queued += other.queued;
         self.in_hand += other.in_hand;
+        self.timers += other.timers;
         for (sum, more) in self.by_status.iter_mut().zip(other.by_status) {
             *sum += more;
         }

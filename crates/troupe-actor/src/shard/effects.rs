@@ -5,6 +5,7 @@ use super::Shard;
 use super::ahead::GROUP;
 use super::deliver::{Incoming, Terms, Wants};
 use super::subscribe;
+use super::timers::read_order;
 use crate::chain::{Chain, Context};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
@@ -46,6 +47,9 @@ impl Plan {
             match frame.kind {
                 effect::ASK if frame.payload.len() < 8 => {
                     return Err(malformed("an ask effect is shorter than its timeout".to_owned()));
+                }
+                effect::SET_TIMER if read_order(frame.payload).is_none() => {
+                    return Err(malformed("a timer effect has no delay, period and mode that go together".to_owned()));
                 }
                 effect::PUBLISH if frame::read_topic(frame.payload).is_none() => {
                     return Err(malformed("a publish effect is shorter than its topic".to_owned()));
@@ -118,6 +122,7 @@ impl Shard {
                 effect::SUBSCRIBE | effect::UNSUBSCRIBE => self.subscription_effect(shared, local, &frame),
                 effect::LOG => self.log(shared, local, &frame),
                 effect::MONITOR..=effect::UNLINK => self.bond_effect(shared, local, &frame),
+                effect::SET_TIMER | effect::CANCEL_TIMER => self.timer_effect(shared, local, &frame),
                 // Stop and await are in the plan; kinds of later versions are skipped.
                 _ => {}
             }

@@ -154,6 +154,7 @@ impl Shard {
             self.settle_now(shared, number, error_of(end.loss), None);
         }
         self.refuse_all_waiting(shared, local, end.loss);
+        self.drop_all_timers(local);
         self.report_end(local, &end.reason);
         if self.cells.get(local as usize).is_some_and(|cell| cell.external) {
             self.forget_external(local);

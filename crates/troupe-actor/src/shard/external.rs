@@ -287,7 +287,10 @@ impl Shard {
         cell.handled += u64::from(handled);
         cell.single = true;
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
-        if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
+        if cell.ticking {
+            self.ticks_handled(shared, local);
+        }
+        if self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, handled);
         }
         self.take_one(job);
@@ -319,6 +322,7 @@ impl Shard {
             let rare = cell.rare_mut();
             rare.queued_answers = rare.queued_answers.saturating_sub(answers);
         }
+        self.take_ticks(job);
     }
 
     /// Ends the job of a cell at `at`, unless it is done by then.

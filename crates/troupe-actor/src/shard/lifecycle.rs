@@ -114,6 +114,7 @@ impl Shard {
 
     /// A start failed. The first one of a spawn leaves nothing behind (`STA-1`).
     pub(super) fn start_failed(&mut self, shared: &Shared, local: u32, error: StartError) {
+        self.drop_life_timers(local);
         self.unwatch_job(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let lazy = cell.spec.as_deref().is_some_and(|spec| spec.lazy);
@@ -186,6 +187,9 @@ impl Shard {
             free = self.blame(shared, job, crash);
         }
         self.lose_life(shared, local, Some(crash), answers);
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
+            self.ticks_handled(shared, local);
+        }
         self.drop_unsubscribed(shared, local);
         #[cfg(troupe_planted)]
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
@@ -243,10 +247,12 @@ impl Shard {
         for frame in Frames::new(job.input.frames()).filter(|frame| frame.kind == frame::kind::ASK) {
             self.asks.requeue(frame.corr);
         }
+        self.ticks_put_back(job.local);
     }
 
     /// What belonged to the life that ended goes with it: answers, waits, unanswered asks.
     pub(super) fn lose_life(&mut self, shared: &Shared, local: u32, crash: Option<&Crash>, in_turn: bool) {
+        self.drop_life_timers(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         // First, because what the actor asked itself comes back into its own mailbox (`ASK-4`).

@@ -33,6 +33,7 @@ mod standing;
 mod subscribe;
 mod sweep;
 mod talk;
+mod timers;
 mod tree;
 mod turn;
 
@@ -56,6 +57,7 @@ use crate::mailbox::BufferPool;
 use crate::reason::ExitReason;
 use crate::shared::Shared;
 use crate::status::Status;
+use crate::timer::TimerKey;
 use crate::tree::Tree;
 use crate::tree::report::{ChildReport, PlaceOrder, Sweep};
 use crate::tree::spec::SupervisorId;
@@ -158,6 +160,8 @@ pub struct Shard {
     outboxes: Vec<Outbox>,
     completions: Vec<Vec<u8>>,
     timers: BinaryHeap<Reverse<(u64, TimerKind)>>,
+    /// When timers of actors are due, and whose they are: exactly those that are set.
+    ticks: BTreeSet<(u64, u32, TimerKey)>,
     due: Vec<u32>,
     now: u64,
     counters: Counters,
@@ -208,6 +212,7 @@ impl Shard {
             outboxes: (0..shards).map(|_| Outbox::default()).collect(),
             completions: Vec::new(),
             timers: BinaryHeap::new(),
+            ticks: BTreeSet::new(),
             due: Vec::new(),
             now: 0,
             counters: Counters::default(),
@@ -389,10 +394,11 @@ impl Shard {
     pub fn next_due(&self) -> Option<u64> {
         let timer = self.timers.peek().map(|Reverse((at, _))| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        [timer, deadline, self.asks.next_due()].into_iter().flatten().min()
+        let tick = self.ticks.first().map(|(at, ..)| *at);
+        [timer, deadline, tick, self.asks.next_due()].into_iter().flatten().min()
     }
 
-    /// Does what is due: deadlines of asks, restarts, ends of waits.
+    /// Does what is due: deadlines of asks, restarts, ends of waits, ticks of timers.
     pub fn run_timers(&mut self, shared: &Shared) {
         let mut due = std::mem::take(&mut self.due);
         self.asks.expire(self.now, &mut due);
@@ -410,6 +416,7 @@ impl Shard {
             self.timers.pop();
             self.fire(shared, at, kind);
         }
+        self.run_ticks(shared);
     }
 
     fn fire(&mut self, shared: &Shared, at: u64, kind: TimerKind) {

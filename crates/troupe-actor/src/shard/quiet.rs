@@ -24,7 +24,8 @@ impl Shard {
     pub fn next_moment(&self) -> Option<u64> {
         let live = self.timers.iter().filter(|Reverse((_, kind))| self.matters(*kind)).map(|Reverse((at, _))| *at);
         let deadline = self.deadlines.first().map(|(at, _)| *at);
-        live.chain(self.asks.first_deadline()).chain(deadline).min()
+        let tick = self.ticks.first().map(|(at, ..)| *at);
+        live.chain(self.asks.first_deadline()).chain(deadline).chain(tick).min()
     }
 
     /// Whether a timer still has something to do.

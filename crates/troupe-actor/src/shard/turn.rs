@@ -29,6 +29,10 @@ struct Tally {
     answers: u32,
     expired: u32,
     aborted: u32,
+    /// Flags of all messages: whether a tick is among them.
+    flags: u16,
+    /// A tick of the actor's own timer, which is alone in its turn.
+    tick: bool,
 }
 
 /// Whether an ask is still worth handling; one that was settled meanwhile goes (`ASK-3`).
@@ -158,8 +162,12 @@ impl Shard {
         let (table, mut tally) = (&mut self.asks, Tally::default());
         let mut expired = Vec::new();
         let input = cell.mailbox.take(limit, MAX_TURN_BYTES, &mut self.pool, |frame, first| match frame.kind {
+            // What comes before a tick has happened when it is handled: it may have cancelled the timer.
+            _ if tally.tick => Verdict::Skip,
+            frame::kind::TIMER if !first => Verdict::Skip,
             frame::kind::MESSAGE | frame::kind::TOPIC => {
                 tally.messages += 1;
+                tally.flags |= frame.flags;
                 Verdict::Take
             }
             frame::kind::ASK => {
@@ -168,6 +176,11 @@ impl Shard {
                     expired.push(Lost::new(shared, frame, LossReason::Expired));
                 }
                 verdict
+            }
+            frame::kind::TIMER => {
+                tally.tick = true;
+                tally.answers += 1;
+                Verdict::Take
             }
             _ => {
                 tally.answers += 1;
@@ -188,6 +201,9 @@ impl Shard {
         }
         let found = input.is_some();
         job.input = input.unwrap_or_default();
+        if tally.tick || tally.flags & frame::FLAG_TICK != 0 {
+            self.take_ticks(job);
+        }
         found
     }
 
@@ -305,6 +321,10 @@ impl Shard {
 
     fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if cell.ticking {
+            self.ticks_handled(shared, local);
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
         if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, handled);
         }
@@ -361,7 +381,10 @@ impl Shard {
         let mut messages = job.messages;
         for frame in Frames::new(rest) {
             match frame.kind {
-                frame::kind::MESSAGE | frame::kind::TOPIC => messages -= 1,
+                frame::kind::MESSAGE | frame::kind::TOPIC => {
+                    messages -= 1;
+                    self.tick_put_back(job.local, &frame);
+                }
                 frame::kind::ASK => {
                     messages -= 1;
                     self.asks.requeue(frame.corr);
@@ -370,6 +393,7 @@ impl Shard {
                     if let Some(cell) = self.cells.get_mut(job.local as usize) {
                         cell.rare_mut().queued_answers += 1;
                     }
+                    self.tick_put_back(job.local, &frame);
                 }
             }
         }
@@ -385,6 +409,9 @@ impl Shard {
             cell.in_hand = 0;
             cell.behavior = job.behavior;
             cell.mailbox.put_back(job.input, start, count, &mut self.pool);
+            if cell.ticking {
+                self.ticks_handled(shared, job.local);
+            }
         }
         self.drop_unsubscribed(shared, job.local);
         self.go_on(shared, job.local);

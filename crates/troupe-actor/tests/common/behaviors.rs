@@ -110,6 +110,22 @@ impl Out {
         self.push(effect::AWAIT, 0, 0, Address::NONE, &payload);
     }
 
+    /// Sets a timer: once, or with a period, fixed delay (1) or fixed rate (2).
+    pub fn set_timer(&mut self, key: u32, delay_ms: u32, (period_ms, mode): (u32, u32), payload: &[u8]) {
+        self.set_timer_flagged(0, key, [delay_ms, period_ms, mode], payload);
+    }
+
+    /// Sets a timer with the flags of its effect.
+    pub fn set_timer_flagged(&mut self, flags: u16, key: u32, words: [u32; 3], payload: &[u8]) {
+        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.extend_from_slice(payload);
+        self.push(effect::SET_TIMER, flags, key, Address::NONE, &bytes);
+    }
+
+    pub fn cancel_timer(&mut self, key: u32) {
+        self.push(effect::CANCEL_TIMER, 0, key, Address::NONE, &[]);
+    }
+
     /// An effect that no version of the format has.
     pub fn unknown(&mut self) {
         self.push(999, 7, 1, Address::NONE, b"from the future");

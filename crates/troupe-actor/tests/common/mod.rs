@@ -2,6 +2,7 @@
 #![allow(dead_code, unused_imports, clippy::print_stderr, reason = "each suite uses a part of it")]
 
 mod behaviors;
+mod clockwork;
 mod environment;
 mod port;
 mod random;
@@ -11,6 +12,7 @@ mod wild;
 mod world;
 
 pub use behaviors::{Actor, Handler, InlineMode, Log, Out, Turn, each, puppet, spawn_spec, trap};
+pub use clockwork::clockwork;
 pub use environment::{Work, external};
 pub use port::{PATIENCE, Settled, TestPort};
 pub use random::Random;
