@@ -7,6 +7,8 @@ const TESTING = new URL('../src/testing/index.js', import.meta.url).href;
 /** So many are open at a time, in so many rounds. */
 const OPEN = 65_536;
 const ROUNDS = 16;
+/** Bytes that may be in use beyond those before. */
+const GROWTH = 5 * 1024 * 1024;
 
 test('a million requests that time out leave an empty table, and no more memory in use than before', async t => {
   const { code, stdout, stderr } = await runScript(
@@ -35,9 +37,15 @@ test('a million requests that time out leave an empty table, and no more memory 
       const before = await resident();
       late = 0;
       for (let at = 0; at < ${ROUNDS}; at += 1) await round();
-      const after = await resident();
+      const timedOut = late;
+      // Pages that the allocator has not given back yet are no leak: one more round uses them again, a leak grows.
+      let after = await resident();
+      for (let at = 0; at < 4 && after - before >= ${GROWTH}; at += 1) {
+        await round();
+        after = await resident();
+      }
       const { handled, accepted, queued, inHand, balanced } = system.audit();
-      console.log(JSON.stringify({ late, grown: after - before, queued, inHand, balanced, lost: accepted - handled, due: await system.clock.next() ?? null }));
+      console.log(JSON.stringify({ late: timedOut, grown: after - before, queued, inHand, balanced, lost: accepted - handled, due: await system.clock.next() ?? null }));
       await system.shutdown();
     `,
     {},
@@ -46,5 +54,5 @@ test('a million requests that time out leave an empty table, and no more memory 
   t.is(code, 0, stderr);
   const { grown, ...rest } = JSON.parse(stdout) as { grown: number };
   t.deepEqual(rest, { late: OPEN * ROUNDS, queued: 0, inHand: 0, balanced: true, lost: 0, due: null } as never);
-  t.true(grown < 5 * 1024 * 1024, `${grown} bytes more are in use`);
+  t.true(grown < GROWTH, `${grown} bytes more are in use`);
 });
