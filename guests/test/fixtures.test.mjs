@@ -233,6 +233,12 @@ fixture('burst-1000', it => {
   assert.equal(effects.length, 1001);
   assert.deepEqual([word(effects[999].payload), word(effects[1000].payload), effects[1000].corr], [999, 1000, 3]);
 });
+fixture('publish-1000', it => {
+  const { effects } = it.turn(ask('go', 3), ask('go', 4));
+  assert.equal(effects.length, 1001);
+  const last = effects[999].payload;
+  assert.deepEqual([last.length, word(last), word(last.subarray(12)), effects[1000].corr], [76, 7, 999, 3]);
+});
 fixture('self-flood', it => {
   it.start(self('/user/s', address(6)));
   const { effects } = it.turn(message(words(3)), message(words(0)), ask('?'));

@@ -19,6 +19,7 @@ use troupe_actor::record::{self, FLAG_CONFIRM, Record};
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::topics::NoTopics;
 use troupe_actor::tree::spec::TreeError;
 
 /// A stack of a thread in a model, in bytes.
@@ -105,7 +106,16 @@ fn ticker() -> Arc<Ticker> {
 impl Stage {
     pub fn new(shards: u32) -> Arc<Self> {
         let clock = Clock::Manual(Arc::new(AtomicU64::new(1_000)));
-        let config = SystemConfig { shards, spare_threads: 0, dead_letters: 10, captured_bytes: 0, seed: 7, clock };
+        let config = SystemConfig {
+            shards,
+            spare_threads: 0,
+            dead_letters: 10,
+            captured_bytes: 0,
+            seed: 7,
+            clock,
+            topics: Arc::new(NoTopics),
+            unheard_letters: false,
+        };
         let system = ActorSystem::manual(&config, ticker());
         let ear = Arc::new(Ear::default());
         let index = system.attach(Arc::clone(&ear) as Arc<dyn Port>);
