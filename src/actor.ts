@@ -64,6 +64,7 @@ export interface ActorContext<State = undefined, Message = never> {
     message: Published,
     options: PublishOptions<Published> & { readonly confirm: true },
   ): Promise<number>;
+  /** Publishes a value at once, with this actor as the publisher. */
   publish<Published = Uint8Array>(
     topic: string,
     message: Published,
@@ -72,6 +73,7 @@ export interface ActorContext<State = undefined, Message = never> {
       readonly confirm?: false | undefined;
     },
   ): void;
+  /** Publishes bytes at once, with this actor as the publisher. */
   publish(
     topic: string,
     message: Uint8Array,

@@ -16,21 +16,44 @@ export interface StandardSchema<Input = unknown, Output = Input> {
     /** Checks a value. */
     readonly validate: (value: unknown) => SchemaResult<Output> | Promise<SchemaResult<Output>>;
     /** For the compiler: what it takes and what it gives. */
-    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+    readonly types?:
+      | {
+          /** What it takes. */
+          readonly input: Input;
+          /** What it makes of that. */
+          readonly output: Output;
+        }
+      | undefined;
   };
 }
 
 /** What a validator says: a value, or what is wrong. */
 export type SchemaResult<Output> =
-  | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly SchemaIssue[] };
+  | {
+      /** The value, as the validator hands it out. */
+      readonly value: Output;
+      /** Nothing is wrong. */
+      readonly issues?: undefined;
+    }
+  | {
+      /** What is wrong. */
+      readonly issues: readonly SchemaIssue[];
+    };
 
 /** Something that is wrong with a value. */
 export interface SchemaIssue {
   /** What. */
   readonly message: string;
   /** Where in the value. */
-  readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined;
+  readonly path?:
+    | readonly (
+        | PropertyKey
+        | {
+            /** The property or the index. */
+            readonly key: PropertyKey;
+          }
+      )[]
+    | undefined;
 }
 
 /** What a value of a schema may be before it is checked. */

@@ -54,7 +54,10 @@ export interface FindOptions<Message, Reply> {
 }
 
 /** Options with a name, which is what {@link ActorSystem.spawnOrGet} goes by. */
-export type Named<Options> = Options & { readonly name: string };
+export type Named<Options> = Options & {
+  /** The name that the actor is registered under. */
+  readonly name: string;
+};
 
 /** How much longer than its deadline a shutdown may take before this side ends it (`SHUT-2`). */
 const SHUTDOWN_SLACK_MS = 900;
