@@ -13,6 +13,7 @@ use crate::mailbox::Mailbox;
 use crate::reason::ExitReason;
 use crate::shard::Parked;
 use crate::spec::{ActorSpec, Overflow, SpawnArgs};
+use crate::stash::Stash;
 use crate::status::Status;
 use crate::subscriptions::Subscriptions;
 use crate::supervision::decide::History;
@@ -49,6 +50,8 @@ pub struct Cell {
     pub ticking: bool,
     /// Its mailbox was filled to its high-water mark, and not emptied to the low one since (`OVF-6`).
     pub high: bool,
+    /// It has put messages aside.
+    pub stashed: bool,
     /// Stop, drain or kill was asked for and waits for the running turn.
     pub ending: Option<Ending>,
     /// Messages of the running turn.
@@ -212,6 +215,8 @@ pub struct Rare {
     pub subscriptions: Option<Box<Subscriptions>>,
     /// Its health, if it is probed.
     pub probe: Option<Box<Probe>>,
+    /// What it has put aside.
+    pub stash: Stash,
     /// Its timers.
     pub timers: Option<Box<Timers>>,
     /// Custom state for the next start, in place of the spec's.
@@ -245,6 +250,7 @@ impl Cell {
             observed: false,
             ticking: false,
             high: false,
+            stashed: false,
             ending: None,
             turn: (0, 0),
             in_hand: 0,
@@ -367,9 +373,14 @@ impl Cell {
         }
     }
 
-    /// Messages in its mailbox; answers and notices are none.
+    /// Messages in its mailbox, or put aside; answers and notices are none.
     #[must_use]
     pub fn messages(&self) -> u32 {
+        self.queued() + self.aside().0
+    }
+
+    /// Messages in its mailbox.
+    fn queued(&self) -> u32 {
         let others = self.rare.as_deref().map_or(0, |rare| rare.queued_answers);
         self.mailbox.len().saturating_sub(others)
     }
@@ -404,12 +415,22 @@ impl Cell {
     }
 
     /// Whether there is room for a frame of `bytes` bytes. Answers take none (`OVF-3`), and one
-    /// message always fits.
+    /// message always fits. What was put aside takes room, but for that one message: the actor must hear of
+    /// what lets it go on.
     #[must_use]
     pub fn has_room(&self, bytes: usize) -> bool {
         let Some(limits) = self.spec.as_deref().map(|spec| &spec.mailbox) else { return false };
-        let messages = self.messages();
-        messages == 0 || (messages < limits.max_messages && self.mailbox.bytes() + bytes <= limits.max_bytes)
+        let messages = self.queued();
+        let (count, aside) = self.aside();
+        messages == 0
+            || (messages + count < limits.max_messages && self.mailbox.bytes() + aside + bytes <= limits.max_bytes)
+    }
+
+    /// Messages that were put aside, and their bytes.
+    #[must_use]
+    pub fn aside(&self) -> (u32, usize) {
+        let stash = self.rare.as_deref().filter(|_| self.stashed).map(|rare| &rare.stash);
+        stash.map_or((0, 0), |stash| (stash.len(), stash.frames().len()))
     }
 
     /// Whether the mailbox is filled to 80 % of one of its bounds (`OVF-6`).

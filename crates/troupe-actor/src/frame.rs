@@ -112,6 +112,11 @@ pub mod effect {
     pub const SET_TIMER: u16 = 16;
     /// Takes the timer with this key back: no tick of it is handled in a later turn.
     pub const CANCEL_TIMER: u16 = 17;
+    /// Puts a message of this turn aside; the correlation is its place among the turn's frames, from 0. It is
+    /// consumed, and not handled.
+    pub const STASH: u16 = 18;
+    /// Moves everything that was put aside back to the front of the mailbox, in its order.
+    pub const UNSTASH: u16 = 19;
     /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
     /// 1 degraded, 2 unhealthy, the payload a text.
     pub const HEALTH: u16 = 48;

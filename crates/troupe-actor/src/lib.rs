@@ -38,6 +38,7 @@ mod routed;
 pub mod shard;
 pub mod shared;
 pub mod spec;
+pub mod stash;
 pub mod status;
 pub mod subscriptions;
 pub mod supervision;

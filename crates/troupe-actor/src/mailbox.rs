@@ -228,6 +228,16 @@ impl Mailbox {
         self.cursor = consumed_end;
     }
 
+    /// Queues frames in front of all others.
+    pub fn put_front(&mut self, frames: &[u8], count: u32) {
+        let mut front = frames.to_vec();
+        front.extend_from_slice(self.front.get(self.cursor..).unwrap_or_default());
+        self.front = front;
+        self.cursor = 0;
+        self.count += count;
+        self.bytes += frames.len();
+    }
+
     fn release(&mut self, pool: &mut BufferPool) {
         pool.give(std::mem::take(&mut self.front));
         pool.give(std::mem::take(&mut self.back));

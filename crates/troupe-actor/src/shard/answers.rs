@@ -77,6 +77,8 @@ impl Shard {
             self.tell_asker(shared, &ask, error, None);
             if ask.state == AskState::Delivered {
                 self.note_lapse(&ask, number);
+            } else if self.cells.get(ask.target as usize).is_some_and(|cell| cell.stashed) {
+                self.drop_stashed_ask(shared, ask.target, number);
             }
         }
     }

@@ -53,7 +53,7 @@ impl Shard {
     #[cold]
     pub(super) fn take_in_hand(&mut self, job: &Job, consumed_end: usize, tags: Vec<u8>) {
         let consumed = job.input.buffer.get(job.input.start..consumed_end).unwrap_or_default();
-        let is_answer = |kind| matches!(kind, frame::kind::REPLY | frame::kind::ASK_FAILED);
+        let is_answer = |kind| matches!(kind, frame::kind::REPLY | frame::kind::ASK_FAILED | frame::kind::TIMER);
         let last = Frames::new(consumed).filter(|frame| !is_answer(frame.kind)).last();
         let request = match last {
             Some(frame) if frame.kind == frame::kind::ASK => {

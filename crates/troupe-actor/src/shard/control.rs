@@ -36,7 +36,7 @@ pub struct ActorStatus {
     pub incarnation: u32,
     /// Restarts so far.
     pub restarts: u32,
-    /// Messages queued, those that wait for room not included.
+    /// Messages queued or put aside, those that wait for room not included.
     pub queued: u32,
     /// Messages in its hands.
     pub in_hand: u32,
@@ -357,7 +357,7 @@ impl Shard {
 /// Messages and actors, counted one by one.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Census {
-    /// Messages in mailboxes.
+    /// Messages in mailboxes and stashes.
     pub queued: u64,
     /// Messages in running turns.
     pub in_hand: u64,

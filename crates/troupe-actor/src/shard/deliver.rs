@@ -191,7 +191,7 @@ impl Shard {
         #[cfg(troupe_planted)]
         let limits = &crate::planted::widen(*limits);
         let full = cell.mailbox.len() >= limits.max_messages || cell.mailbox.bytes() + bytes > limits.max_bytes;
-        if full | cell.backlog {
+        if full | cell.backlog | cell.stashed {
             return self.deliver_full(shared, message, local);
         }
         self.accept(shared, message, local);

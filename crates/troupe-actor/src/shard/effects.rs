@@ -24,6 +24,8 @@ pub(super) struct Plan {
     pub consumed: u32,
     /// The actor stops itself.
     pub stops: bool,
+    /// Messages are put aside, or come back.
+    pub stashes: bool,
     /// The handler waits for the answers to these tags, raw.
     pub awaits: Option<Vec<u8>>,
 }
@@ -57,6 +59,7 @@ impl Plan {
                 effect::SUBSCRIBE if subscribe::read(frame.payload).is_none() => {
                     return Err(malformed("a subscribe effect is shorter than its pattern".to_owned()));
                 }
+                effect::STASH | effect::UNSTASH => plan.stashes = true,
                 effect::STOP => plan.stops = true,
                 // Waiting for nothing is no wait.
                 effect::AWAIT if frame.payload.len() >= 4 => plan.awaits = Some(frame.payload.to_vec()),
@@ -81,7 +84,7 @@ pub(super) fn crash_of(output: &[u8]) -> Option<Crash> {
     Frames::new(effects).find(|frame| frame.kind == effect::CRASH).map(|frame| typed_crash(frame.payload))
 }
 
-fn malformed(what: String) -> Box<Crash> {
+pub(super) fn malformed(what: String) -> Box<Crash> {
     Box::new(Crash::new(ReasonTag::HostError, format!("malformed result: {what}")))
 }
 

@@ -64,6 +64,7 @@ impl Shard {
     }
 
     fn discard_queue(&mut self, shared: &Shared, local: u32, reason: LossReason) {
+        self.discard_stash(shared, local, reason);
         let path = self.path_of(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let mut queue = std::mem::take(&mut cell.mailbox);

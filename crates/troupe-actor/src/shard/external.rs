@@ -17,6 +17,7 @@ use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
 use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::spec::External;
+use crate::stash::Stash;
 
 /// Grace of an actor that stopped itself (`STOP-3`); a request to stop carries its own.
 const OWN_STOP_MS: u64 = 5_000;
@@ -271,12 +272,16 @@ impl Shard {
         let consumed = frame::word(result, 4).unwrap_or(0).min(job.input.count.saturating_sub(1));
         let answered = self.apply_effects(shared, local, result);
         let consumed_end = job.input.offset_after(consumed);
-        let handled = self.requeue_rest(job, consumed_end);
+        // What came back would stand behind the message in hand: it stays aside until that is done.
+        let mut front = Stash::default();
+        let aside = self.apply_stash(shared, local, result, &job.input, &mut front);
+        let done = self.requeue_rest(job, consumed_end);
+        let handled = done - aside;
         self.counters.handled += u64::from(handled);
         let asks = Frames::new(job.input.buffer.get(job.input.start..consumed_end).unwrap_or_default())
             .filter(|frame| frame.kind == frame::kind::ASK)
             .count() as u32;
-        if answered != asks {
+        if answered != asks || aside > 0 {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
         if job.observed != 0 {
@@ -291,9 +296,10 @@ impl Shard {
             self.ticks_handled(shared, local);
         }
         if self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| rare.replay > 0) {
-            self.replayed(shared, local, handled);
+            self.replayed(shared, local, done);
         }
         self.take_one(job);
+        self.keep_aside(local, front);
     }
 
     /// Takes the first frame of the mailbox as the job's turn, whatever has become of it meanwhile:

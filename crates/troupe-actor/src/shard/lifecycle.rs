@@ -254,6 +254,10 @@ impl Shard {
     pub(super) fn lose_life(&mut self, shared: &Shared, local: u32, crash: Option<&Crash>, in_turn: bool) {
         self.drop_life_timers(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        if cell.stashed {
+            self.unstash_all(local);
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         // First, because what the actor asked itself comes back into its own mailbox (`ASK-4`).
         let error = if crash.is_some() { AskError::Crashed } else { AskError::Stopped };

@@ -30,6 +30,7 @@ mod publish;
 mod quiet;
 mod shutdown;
 mod standing;
+mod stash;
 mod subscribe;
 mod sweep;
 mod talk;

@@ -49,12 +49,17 @@ impl Shard {
 
     /// Drops the oldest message of a mailbox; false when there is none.
     fn drop_oldest(&mut self, shared: &Shared, local: u32) -> bool {
+        // What was put aside is older than what is queued.
+        if self.drop_stashed(shared, local, LossReason::MailboxFull, |_| true) {
+            return true;
+        }
         let path = self.path_of(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
         let (mut dropped, mut notices) = (None, 0);
         cell.mailbox.drop_oldest(|frame| {
             notices += u32::from(frame.kind == frame::kind::DOWN);
-            let found = frame.is_message();
+            // A tick from outside is one for each timer at most.
+            let found = frame.is_message() && frame.flags & frame::FLAG_TICK == 0;
             if found {
                 dropped = Some(Lost::new(shared, frame, LossReason::MailboxFull));
             }

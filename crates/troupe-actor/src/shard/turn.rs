@@ -2,8 +2,9 @@
 
 use super::bonds::{has_unwanted, notices};
 use super::deliver::Lost;
-use super::effects::Plan;
+use super::effects::{Plan, malformed};
 use super::observe::EVENTS;
+use super::stash::check_stash;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
@@ -13,6 +14,7 @@ use crate::frame::{self, Frames};
 use crate::mailbox::{TurnInput, Verdict};
 use crate::reason::Crash;
 use crate::shared::Shared;
+use crate::stash::Stash;
 
 /// Most frames of a turn (`TURN-5`).
 pub const MAX_TURN_FRAMES: u32 = 64;
@@ -63,6 +65,13 @@ fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) 
         }
     }
     Verdict::Skip
+}
+
+/// Checks what can only be checked against the turn itself.
+#[inline]
+fn check(plan: Plan, output: &[u8], job: &Job) -> Result<Plan, Box<Crash>> {
+    let fault = if plan.stashes { check_stash(output, &job.input, plan.consumed) } else { None };
+    fault.map_or(Ok(plan), |what| Err(malformed(what)))
 }
 
 /// Makes the turn crash, if a test wants one of its messages to.
@@ -263,7 +272,7 @@ impl Shard {
         if self.cells.get(local as usize).is_some_and(|cell| cell.ending == Some(Ending::Kill)) {
             return self.commit_killed(shared, std::mem::take(job), Some(behavior));
         }
-        match Plan::read(behavior.output(), job.input.count) {
+        match Plan::read(behavior.output(), job.input.count).and_then(|plan| check(plan, behavior.output(), job)) {
             Err(crash) => {
                 #[cfg(troupe_planted)]
                 if crate::planted::is(crate::planted::Bug::CrashedTurnSends) {
@@ -285,11 +294,16 @@ impl Shard {
         }
         let answered = self.apply_effects(shared, local, behavior.output());
         self.converse(shared, local, &job.input, queued);
+        let (mut front, mut aside) = (Stash::default(), 0);
+        if plan.stashes {
+            aside = self.apply_stash(shared, local, behavior.output(), &job.input, &mut front);
+        }
         let mut handled = job.messages;
         let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };
         if plan.consumed < job.input.count {
             handled = self.requeue_rest(job, consumed_end);
         }
+        handled -= aside;
         self.counters.handled += u64::from(handled);
         if answered != job.asks || self.has_open_asks(local) {
             self.remember_open_asks(local, &job.input, consumed_end);
@@ -315,8 +329,9 @@ impl Shard {
             }
             self.limit_own_stop(local);
         }
+        self.put_in_front(local, &front);
         self.let_go(local);
-        self.after_turn(shared, local, handled + notices);
+        self.after_turn(shared, local, handled + aside + notices);
     }
 
     fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
@@ -360,7 +375,9 @@ impl Shard {
         let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
         let (table, Some(cell)) = (&mut self.asks, self.cells.get_mut(local as usize)) else { return };
         let rare = cell.rare_mut();
-        let mut is_open = |number: &u32| table.get_mut(*number).is_some_and(|ask| ask.target == local);
+        let mut is_open = |number: &u32| {
+            table.get_mut(*number).is_some_and(|ask| ask.target == local && ask.state == AskState::Delivered)
+        };
         let before = rare.open_asks.len();
         let fresh = Frames::new(consumed).filter(|frame| frame.kind == frame::kind::ASK).map(|frame| frame.corr);
         rare.open_asks.extend(fresh.filter(&mut is_open));

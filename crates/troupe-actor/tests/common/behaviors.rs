@@ -126,6 +126,15 @@ impl Out {
         self.push(effect::CANCEL_TIMER, 0, key, Address::NONE, &[]);
     }
 
+    /// Puts a frame of the turn aside.
+    pub fn stash(&mut self, at: u32) {
+        self.push(effect::STASH, 0, at, Address::NONE, &[]);
+    }
+
+    pub fn unstash(&mut self) {
+        self.push(effect::UNSTASH, 0, 0, Address::NONE, &[]);
+    }
+
     /// An effect that no version of the format has.
     pub fn unknown(&mut self) {
         self.push(999, 7, 1, Address::NONE, b"from the future");

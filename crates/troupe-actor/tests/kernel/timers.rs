@@ -113,9 +113,7 @@ fn setting_a_key_again_replaces_the_timer_even_if_its_tick_is_queued() {
     // One turn sets it; the tick waits behind a message that sets it anew.
     world.tell(actor, "once 2 10");
     world.run();
-    world.system.hold(true);
     world.tell(actor, "once 2 30");
-    world.system.hold(false);
     world.advance(30);
     assert_eq!(log.take(), ["once 2 10", "once 2 30", "tick 2 @1110"]);
 }
@@ -175,10 +173,8 @@ fn a_queued_tick_of_an_earlier_life_goes() {
     let actor = world.spawn(spawn_spec(clockwork(&world, &log).one_at_a_time()));
     world.tell(actor, "once 1 10");
     world.run();
-    world.system.hold(true);
     world.tell_all(actor, &["boom", "after"]);
     world.now.fetch_add(10, std::sync::atomic::Ordering::SeqCst);
-    world.system.hold(false);
     world.run();
     assert_eq!(log.take(), ["once 1 10", "boom", "after"]);
     assert_eq!(world.status(actor).queued, 0);

@@ -1,0 +1,164 @@
+//! The stash (`STH-1`): a turn puts messages that it consumed aside, and takes all of them back to the
+//! front of the mailbox, where the next life finds them too.
+
+use super::Shard;
+use super::deliver::Lost;
+use crate::ask::AskState;
+use crate::counters::LossReason;
+use crate::frame::{self, Frame, Frames, effect};
+use crate::mailbox::TurnInput;
+use crate::shared::Shared;
+use crate::spec::Overflow;
+use crate::stash::Stash;
+
+/// What is wrong with what a turn puts aside: only messages that it consumed can be, each once.
+pub(super) fn check_stash(output: &[u8], input: &TurnInput, consumed: u32) -> Option<String> {
+    let frames: Vec<Frame<'_>> = Frames::new(input.frames()).take(consumed as usize).collect();
+    let mut seen = vec![false; frames.len()];
+    let effects = output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default();
+    for stash in Frames::new(effects).filter(|frame| frame.kind == effect::STASH) {
+        let at = stash.corr as usize;
+        let Some((frame, seen)) = frames.get(at).zip(seen.get_mut(at)) else {
+            return Some(format!("frame {at} cannot be put aside, {consumed} were consumed"));
+        };
+        if !frame.is_message() {
+            return Some(format!("frame {at} cannot be put aside, it is of kind {}", frame.kind));
+        }
+        if std::mem::replace(seen, true) {
+            return Some(format!("frame {at} is put aside twice"));
+        }
+    }
+    None
+}
+
+impl Shard {
+    /// Puts messages of a turn aside, and moves those that were put aside to `front`, in the order of the
+    /// effects. Returns how many of the turn's messages were not handled by it.
+    #[cold]
+    pub(super) fn apply_stash(
+        &mut self,
+        shared: &Shared,
+        local: u32,
+        output: &[u8],
+        input: &TurnInput,
+        front: &mut Stash,
+    ) -> u32 {
+        let mut aside = 0;
+        for frame in Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default()) {
+            match frame.kind {
+                effect::STASH => {
+                    let message = Frames::new(input.frames()).nth(frame.corr as usize);
+                    aside += message.map_or(0, |message| u32::from(self.put_aside(shared, local, &message)));
+                }
+                effect::UNSTASH => {
+                    if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) {
+                        cell.rare_mut().stash.move_to(front);
+                        cell.stashed = false;
+                    }
+                }
+                _ => {}
+            }
+        }
+        aside
+    }
+
+    /// Puts a message in hand aside. False when there is nothing to come back to: it was answered in the
+    /// same turn, or its deadline has passed.
+    fn put_aside(&mut self, shared: &Shared, local: u32, message: &Frame<'_>) -> bool {
+        if message.kind == frame::kind::ASK {
+            match self.asks.get_mut(message.corr).map(|ask| &mut ask.state) {
+                Some(state @ AskState::Delivered) => *state = AskState::Queued,
+                _ => return false,
+            }
+        }
+        let Some(spec) = self.cells.get(local as usize).and_then(|cell| cell.spec.clone()) else { return false };
+        let limits = spec.mailbox;
+        let bytes = message.encoded_len();
+        // It was in the mailbox once, so what came meanwhile does not keep it out; its own kind does.
+        while let Some(cell) = self.cells.get_mut(local as usize) {
+            let stash = &cell.rare_mut().stash;
+            if stash.is_empty()
+                || (stash.len() < limits.max_messages && stash.frames().len() + bytes <= limits.max_bytes)
+            {
+                break;
+            }
+            if limits.overflow != Overflow::DropOldest {
+                let path = self.path_of(local);
+                self.discard(shared, local, &path, Lost::new(shared, message, LossReason::StashFull));
+                return true;
+            }
+            self.drop_stashed(shared, local, LossReason::StashFull, |_| true);
+        }
+        let Some(cell) = self.cells.get_mut(local as usize) else { return false };
+        // A tick from outside has come; from now on it is a message like any other.
+        let tick = message.kind == frame::kind::MESSAGE && message.flags & frame::FLAG_TICK != 0;
+        let (flags, corr) = if tick { (0, 0) } else { (message.flags, message.corr) };
+        cell.rare_mut().stash.push(&Frame { flags, corr, ..*message });
+        cell.stashed = true;
+        true
+    }
+
+    /// Drops the first message that was put aside and that `pick` wants; false when there is none.
+    pub(super) fn drop_stashed(
+        &mut self,
+        shared: &Shared,
+        local: u32,
+        reason: LossReason,
+        pick: impl Fn(&Frame<'_>) -> bool,
+    ) -> bool {
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) else { return false };
+        let mut lost = None;
+        let stash = &mut cell.rare_mut().stash;
+        stash.remove_first(pick, |frame| lost = Some(Lost::new(shared, frame, reason)));
+        cell.stashed = !cell.rare_mut().stash.is_empty();
+        let Some(lost) = lost else { return false };
+        let path = self.path_of(local);
+        self.discard(shared, local, &path, lost);
+        true
+    }
+
+    /// A request that was put aside is settled: it makes room (`ASK-3`).
+    #[cold]
+    pub(super) fn drop_stashed_ask(&mut self, shared: &Shared, local: u32, number: u32) {
+        let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::ASK && frame.corr == number;
+        let dropped = self.drop_stashed(shared, local, LossReason::Expired, is_it);
+        if dropped && self.cells.get(local as usize).is_some_and(|cell| cell.backlog) {
+            self.admit_waiting(local);
+        }
+    }
+
+    /// Drops everything that was put aside: the actor ends (`MBX-5`).
+    #[cold]
+    pub(super) fn discard_stash(&mut self, shared: &Shared, local: u32, reason: LossReason) {
+        while self.drop_stashed(shared, local, reason, |_| true) {}
+    }
+
+    /// What was put aside goes to the front of the mailbox, in its order.
+    #[inline]
+    pub(super) fn put_in_front(&mut self, local: u32, front: &Stash) {
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|_| !front.is_empty()) else { return };
+        cell.mailbox.put_front(front.frames(), front.len());
+        if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.replay > 0) {
+            // Those of a replay stand behind them now.
+            rare.replay += front.len();
+        }
+    }
+
+    /// What was to come back stays aside, in front of what was put aside after it.
+    pub(super) fn keep_aside(&mut self, local: u32, mut front: Stash) {
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|_| !front.is_empty()) else { return };
+        cell.stashed = true;
+        let stash = &mut cell.rare_mut().stash;
+        stash.move_to(&mut front);
+        *stash = front;
+    }
+
+    /// A life is over: the next one finds in front what this one had put aside (`STH-1`).
+    #[cold]
+    pub(super) fn unstash_all(&mut self, local: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize) else { return };
+        cell.stashed = false;
+        let stash = std::mem::take(&mut cell.rare_mut().stash);
+        self.put_in_front(local, &stash);
+    }
+}
