@@ -1,6 +1,7 @@
 /** References: how an actor is addressed. Cheap, frozen, comparable by `id`, valid across restarts. */
 import { inspect } from 'node:util';
 import { mismatch } from './check.js';
+import type { Duration } from './duration.js';
 import type { ExitReason } from './errors.js';
 import type { HealthState, HealthStatus } from './health.js';
 import { type Monitor, PortMonitor } from './monitor.js';
@@ -10,6 +11,7 @@ import { ASK, SEND } from './port.js';
 import type { RefCore } from './ref-core.js';
 import { type RequestOptions, requestOptions, type StopOptions, stopOptions } from './request-options.js';
 import type { CustomState } from './state.js';
+import { every, onceAfter, type Timer, type TimerOptions } from './timer.js';
 import type { SubscribeActorOptions } from './topics.js';
 
 /** States that an actor goes through. `terminated` and `failed` are for good. */
@@ -210,6 +212,28 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
     return new PortMonitor(this.#core, (reason, incarnation) =>
       callback(Object.freeze({ ref: this, reason, incarnation })),
     );
+  }
+
+  /**
+   * Sends a message once, after a delay. Timers that are set through a reference belong to the actor's place: they
+   * survive its restarts, and end when it has ended. No mailbox is too full for what they send, and at
+   * most one message of each waits there.
+   */
+  after(delay: Duration, message: Message, options?: TimerOptions): Timer {
+    return this.#core.timer(onceAfter(delay, options), message);
+  }
+
+  /** Sends a message again and again, each a period after the last one was handled. See {@link ActorRef.after}. */
+  every(period: Duration, message: Message, options?: TimerOptions): Timer {
+    return this.#core.timer(every(period, false, options), message);
+  }
+
+  /**
+   * Sends a message again and again by a schedule, however long handling takes; those that fall due while one waits
+   * are left out. See {@link ActorRef.after}.
+   */
+  everyFixedRate(period: Duration, message: Message, options?: TimerOptions): Timer {
+    return this.#core.timer(every(period, true, options), message);
   }
 
   /**

@@ -6,9 +6,11 @@ import type { ActorRef, Down } from './actor-ref.js';
 import type { PublishOptions } from './broker.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
+import type { Duration } from './duration.js';
 import type { HealthAnswer } from './health.js';
 import type { Monitor } from './monitor.js';
 import type { RequestOptions } from './request-options.js';
+import type { Timer, TimerOptions } from './timer.js';
 import type { SubscribeActorOptions } from './topics.js';
 
 /** Writes log lines of an actor; they become `log` events. */
@@ -92,6 +94,26 @@ export interface ActorContext<State = undefined, Message = never> {
   link(target: ActorRef<never, unknown>): void;
   /** Ends that. */
   unlink(target: ActorRef<never, unknown>): void;
+  /**
+   * Sends a message to the actor itself once, after a delay. Timers that are set here belong to this life: a restart
+   * cancels them, and `start` may set them anew.
+   */
+  after(delay: Duration, message: Message, options?: TimerOptions): Timer;
+  /** Sends a message to the actor itself again and again, each a period after the last one was handled. */
+  every(period: Duration, message: Message, options?: TimerOptions): Timer;
+  /** Sends a message to the actor itself again and again, by a schedule. */
+  everyFixedRate(period: Duration, message: Message, options?: TimerOptions): Timer;
+  /** Cancels the timer of this life that has this key; see {@link Timer.cancel}. */
+  cancelTimer(key: string): boolean;
+  /** How many periods of its timer went by while the message in hand waited; 0 for a message of no timer. */
+  readonly missed: number;
+  /**
+   * Puts the message in hand aside: it counts as not handled, and comes again after {@link ActorContext.unstash},
+   * or in the next life. What the handler returns is no reply then.
+   */
+  stash(): void;
+  /** What was put aside comes next, in its order, once the message in hand is done. */
+  unstash(): void;
   /** Stops the actor after the message in hand. */
   stop(): void;
   /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */

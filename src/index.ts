@@ -149,5 +149,6 @@ export type {
   Supervisor,
 } from './supervisor.js';
 export { type ActorEntry, ActorSystem, type FindOptions, type Named } from './system.js';
+export type { Timer, TimerOptions } from './timer.js';
 export type { SubscribeActorOptions, TopicSubscription } from './topics.js';
 export type { SupervisorEntry, TreeEntry } from './tree-view.js';

@@ -49,6 +49,11 @@ export interface NativeHot {
   takeLarge(id: number): Uint8Array;
 }
 
+/** How a timer goes on after its first tick: not at all, or a period after it was handled, or was due. */
+export const TIMER_ONCE = 0;
+export const TIMER_DELAY = 1;
+export const TIMER_RATE = 2;
+
 /** An actor system, below the surface. */
 export interface NativeSystem {
   attach(
@@ -75,6 +80,18 @@ export interface NativeSystem {
   /** An actor of this environment watches another one; one down frame comes into its mailbox, with the tag. */
   monitorFor(watcher: NativeAddress, target: NativeAddress, tag: number): void;
   demonitorFor(watcher: NativeAddress, tag: number): void;
+  /**
+   * Sets a timer of an actor's place. The words are the three of the address, delay and period in milliseconds,
+   * and one of {@link TIMER_ONCE} and its like. Its number; 0 when the actor has ended; that of an
+   * error code, negative, when it is refused.
+   */
+  setTimer(words: Uint32Array, key: string | null, payload: Uint8Array): number;
+  /** `true`: no tick of it is handled from now on. */
+  cancelTimer(index: number, tagLo: number, tagHi: number, number: number): boolean;
+  /** As `setTimer`, for a life of an actor that this environment runs; two more words are the life and a key. */
+  setOwnTimer(words: Uint32Array, payload: Uint8Array): number;
+  /** As `cancelTimer`; the words are those of `setOwnTimer`. */
+  cancelOwnTimer(words: Uint32Array): boolean;
   link(one: NativeAddress, other: NativeAddress): void;
   unlink(one: NativeAddress, other: NativeAddress): void;
   supervise(node: NativeNode, slot: number): NativePlace;

@@ -22,6 +22,7 @@ import { type Address, ASK, CHAINED_ASK, type Port, SEND, type Target, TELL } fr
 import { SchemaError } from './schema.js';
 import type { Slot } from './slots.js';
 import type { StateCell } from './state.js';
+import { SetTimer, type Timer, type TimerPlan, timerRefused } from './timer.js';
 import { actorSubscription, checkPattern } from './topics.js';
 
 /** The hooks of an actor, as a reference knows them. */
@@ -213,6 +214,22 @@ export class RefCore implements Target {
     if (port.closed) return false;
     port.flush();
     return port.native.unsubscribeActor(this.index, this.tagLo, this.tagHi, checked);
+  }
+
+  /** Sets a timer whose ticks are messages to this actor. */
+  timer({ delayMs, periodMs, mode, key }: TimerPlan, message: unknown): Timer {
+    const payload = this.#payload(message);
+    const { owner, index, tagLo, tagHi } = this;
+    const { port } = owner;
+    if (port.closed) {
+      owner.countLate();
+      return new SetTimer(undefined);
+    }
+    port.flush();
+    const words = Uint32Array.of(index, tagLo, tagHi, delayMs, periodMs, mode);
+    const number = port.native.setTimer(words, key ?? null, payload);
+    if (number < 0) throw timerRefused(number, this.path);
+    return new SetTimer(() => number > 0 && !port.closed && port.native.cancelTimer(index, tagLo, tagHi, number));
   }
 
   link(other: RefCore, together: boolean): void {

@@ -170,6 +170,18 @@ export class FakeNative implements NativeSystem {
   watch(): void {}
   monitor(): void {}
   demonitor(): void {}
+  setTimer(): number {
+    return 0;
+  }
+  cancelTimer(): boolean {
+    return false;
+  }
+  setOwnTimer(): number {
+    return 0;
+  }
+  cancelOwnTimer(): boolean {
+    return false;
+  }
   link(): void {}
   unlink(): void {}
   subscribe(): void {}

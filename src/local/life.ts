@@ -3,16 +3,21 @@ import { type ActorContext, type ActorLog, Failure } from '../actor.js';
 import { type ActorRef, coreOf, isActorRef } from '../actor-ref.js';
 import type { Broker, PublishOptions } from '../broker.js';
 import { mismatch } from '../check.js';
+import type { Duration } from '../duration.js';
 import { createError, type TroupeError } from '../errors.js';
 import type { Monitor } from '../monitor.js';
-import type { Address } from '../port.js';
+import type { Address, Port } from '../port.js';
 import type { RefCore } from '../ref-core.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
+import { every, onceAfter, type Timer, type TimerOptions, type TimerPlan, timerKey } from '../timer.js';
 import type { SubscribeActorOptions } from '../topics.js';
+import { LifeTimers } from './life-timers.js';
+import { EFFECT } from './result.js';
 
 const DEFAULT_TIMEOUT_MS = 5000;
 /** Both halves of a deadline that never comes. */
 const NEVER = 0xffffffff;
+const NOTHING_IN_HAND = 'stash and unstash are for handle, while a message is in hand';
 
 /** The actor whose life it is. */
 export interface LifeOwner {
@@ -22,7 +27,9 @@ export interface LifeOwner {
   readonly peers: Readonly<Record<string, ActorRef<never, unknown>>>;
   /** Sets a monitor of its own. */
   monitor(target: RefCore): Monitor;
+  readonly port: Port;
   refTo(index: number, tagLo: number, tagHi: number): ActorRef;
+  write(value: unknown): Uint8Array;
   log(life: Life, level: number, text: string): void;
 }
 
@@ -51,6 +58,13 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   topic: string | undefined;
   /** It was published before the subscription began. */
   retained = false;
+  /** What is in hand: a tick of its own timer, a message, or neither. */
+  inHand: 'message' | 'tick' | undefined = undefined;
+  /** Periods that went by while the tick in hand waited. */
+  missed = 0;
+  /** What the handler wants with its stash: kinds of effects, in order. */
+  stashing: number[] = [];
+  #timers: LifeTimers | undefined;
   #controller: AbortController | undefined;
 
   constructor(actor: Owner, incarnation: number) {
@@ -66,6 +80,17 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
       this.#alone = new Uint8Array(Uint32Array.of(NEVER, NEVER, 1, 0, index, tagLo, tagHi, 0).buffer);
     }
     return this.#alone;
+  }
+
+  get timers(): LifeTimers {
+    this.#timers ??= new LifeTimers(this, this.actor.port);
+    return this.#timers;
+  }
+
+  /** A tick of its own timer comes into its hands. */
+  ticks(number: number, missed: number): void {
+    this.missed = missed;
+    this.#timers?.ticked(number);
   }
 
   get signal(): AbortSignal {
@@ -135,6 +160,10 @@ class Context implements ActorContext<unknown, never> {
 
   get signal(): AbortSignal {
     return this.#life.signal;
+  }
+
+  get missed(): number {
+    return this.#life.missed;
   }
 
   get log(): ActorLog {
@@ -209,6 +238,42 @@ class Context implements ActorContext<unknown, never> {
     if (this.#life.over) throw this.#life.overError();
     return coreOf(target);
   }
+
+  readonly after = (delay: Duration, message: never, options?: TimerOptions): Timer =>
+    this.#set(onceAfter(delay, options), message);
+
+  readonly every = (period: Duration, message: never, options?: TimerOptions): Timer =>
+    this.#set(every(period, false, options), message);
+
+  readonly everyFixedRate = (period: Duration, message: never, options?: TimerOptions): Timer =>
+    this.#set(every(period, true, options), message);
+
+  readonly cancelTimer = (key: string): boolean => {
+    timerKey(key, 'key');
+    return this.#life.timers.cancel(key);
+  };
+
+  #set(plan: TimerPlan, message: unknown): Timer {
+    const life = this.#life;
+    if (life.over) throw life.overError();
+    return life.timers.set(plan, life.actor.write(message));
+  }
+
+  readonly stash = (): void => {
+    const { inHand, actor, stashing } = this.#life;
+    if (inHand === 'message') {
+      if (!stashing.includes(EFFECT.stash)) stashing.push(EFFECT.stash);
+      return;
+    }
+    const what = inHand === 'tick' ? 'a message of its own timer cannot be put aside; set it again' : NOTHING_IN_HAND;
+    throw createError('ERR_VALUE', { message: `${actor.self.path}: ${what}`, actor: actor.self.path });
+  };
+
+  readonly unstash = (): void => {
+    const { inHand, actor, stashing } = this.#life;
+    if (inHand !== undefined) stashing.push(EFFECT.unstash);
+    else throw createError('ERR_VALUE', { message: `${actor.self.path}: ${NOTHING_IN_HAND}`, actor: actor.self.path });
+  };
 
   readonly stop = (): void => {
     this.#life.stopping = true;

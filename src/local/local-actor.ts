@@ -7,7 +7,7 @@ import { servedBy } from '../codec.js';
 import type { ReasonTag } from '../error-codes.js';
 import type { Monitor } from '../monitor.js';
 import type { NativeEvent } from '../native.js';
-import type { Address } from '../port.js';
+import type { Address, Port } from '../port.js';
 import { nameOf, type RefCore } from '../ref-core.js';
 import type { Life, LifeOwner } from './life.js';
 
@@ -15,6 +15,7 @@ import type { Life, LifeOwner } from './life.js';
 export interface Surroundings {
   /** Publishes and subscribes. */
   readonly broker: Broker;
+  readonly port: Port;
   /** A reference to the sender of a message. */
   refTo(index: number, tagLo: number, tagHi: number): ActorRef;
   /** Takes a log line as an event. */
@@ -94,6 +95,10 @@ export class LocalActor implements LifeOwner {
     const incarnation = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const ref = new ActorRef<never, unknown>(target);
     return Object.freeze({ ref, reason: Object.freeze({ tag: reason as ReasonTag, text }), incarnation });
+  }
+
+  get port(): Port {
+    return this.#surroundings.port;
   }
 
   refTo(index: number, tagLo: number, tagHi: number): ActorRef {

@@ -8,7 +8,6 @@ import { type AnyDefinition, codecOf, Failure, functionsOf } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
 import type { Broker } from '../broker.js';
 import { WORK } from '../native.js';
-import type { Port } from '../port.js';
 import type { Callers } from './callers.js';
 import { Job } from './job.js';
 import { Life } from './life.js';
@@ -24,7 +23,6 @@ export interface LocalArgs {
 
 /** What the actors of an environment need. */
 export interface LocalActorsOptions extends Surroundings {
-  readonly port: Port;
   readonly callers: Callers;
   readonly broker: Broker;
   /** Makes the reference of an actor to itself. */
@@ -54,8 +52,12 @@ const CONTEXT = 9;
 const TOPIC = 7;
 const RETAINED = 2 << 16;
 const DOWN = 6;
+const TIMER = 8;
+/** Bytes in front of a timer's own payload: missed periods and a zero word. */
+const TICK_HEAD_BYTES = 8;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
+const NOTHING = new Uint8Array(0);
 
 /** Number of what is spawned: {@link LocalActors.expect} says of each actor what it is, so nothing is registered. */
 export const SPAWNED = 0;
@@ -250,15 +252,20 @@ export class LocalActors {
         job.context = job.bytes.subarray(from, from + length);
         continue;
       }
-      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC && kind !== DOWN) {
+      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC && kind !== DOWN && kind !== TIMER) {
         // Nothing that a handler could see.
         job.done += 1;
         continue;
       }
       job.ask = kind === ASK ? words[word + 2]! : undefined;
+      if (kind === TIMER) life.ticks(words[word + 2]!, words[from >>> 2]!);
+      else life.missed = 0;
+      life.inHand = kind === TIMER ? 'tick' : 'message';
+      life.stashing = [];
       let result: unknown;
       try {
-        result = kind === DOWN ? this.#down(job, word, from, length) : this.#handle(job, word, from, from + length);
+        const start = kind === TIMER ? from + TICK_HEAD_BYTES : from;
+        result = kind === DOWN ? this.#down(job, word, from, length) : this.#handle(job, word, start, from + length);
       } catch (error) {
         this.#failed(job, error);
         return;
@@ -325,9 +332,13 @@ export class LocalActors {
     this.#waiting = [];
     for (const job of waiting) {
       if (!job.pending || job.begun || job.life.over) continue;
+      // What comes back from the stash would stand in front of the message in hand: it waits for that.
+      const later = job.effects.filter(({ kind }) => kind === EFFECT.unstash);
+      if (later.length > 0) job.effects = job.effects.filter(({ kind }) => kind !== EFFECT.unstash);
       this.#answer(job, WORK_BEGUN);
       // The frames behind the one in hand are the mailbox's again.
       job.begin();
+      job.effects.push(...later);
     }
   };
 
@@ -352,7 +363,9 @@ export class LocalActors {
   #handled(job: Job, value: unknown): boolean {
     const { ask, life } = job;
     life.within = undefined;
-    if (ask !== undefined) {
+    life.inHand = undefined;
+    for (const kind of life.stashing) job.effects.push({ kind, corr: job.done, payload: NOTHING });
+    if (ask !== undefined && !life.stashing.includes(EFFECT.stash)) {
       try {
         const failed = value instanceof Failure;
         const payload = life.actor.write(failed ? value.reason : value);
@@ -382,7 +395,7 @@ export class LocalActors {
   }
 
   #finish(job: Job): void {
-    if (job.life.stopping) job.effects.push({ kind: EFFECT.stop, corr: 0, payload: new Uint8Array(0) });
+    if (job.life.stopping) job.effects.push({ kind: EFFECT.stop, corr: 0, payload: NOTHING });
     this.#answer(job, WORK_DONE);
   }
 

@@ -19,5 +19,6 @@ mod slab;
 mod supervisor;
 mod system;
 mod testing;
+mod timers;
 mod topics;
 mod tree;
