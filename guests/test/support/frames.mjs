@@ -18,6 +18,7 @@ export const KIND = {
   sendFailed: 5,
   topic: 7,
   down: 6,
+  timer: 8,
   seed: 32,
   incarnation: 33,
   peer: 34,
@@ -42,6 +43,10 @@ export const EFFECT = {
   crash: 13,
   await: 14,
   unsubscribe: 15,
+  setTimer: 16,
+  cancelTimer: 17,
+  stash: 18,
+  unstash: 19,
   health: 48,
 };
 

@@ -9,6 +9,7 @@ export const KIND = {
   sendFailed: 5,
   topic: 7,
   down: 6,
+  timer: 8,
   seed: 32,
   incarnation: 33,
   peer: 34,
@@ -34,6 +35,10 @@ export const EFFECT = {
   crash: 13,
   await: 14,
   unsubscribe: 15,
+  setTimer: 16,
+  cancelTimer: 17,
+  stash: 18,
+  unstash: 19,
   health: 48,
 } as const;
 

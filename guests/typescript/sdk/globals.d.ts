@@ -3,6 +3,19 @@
 declare const console: Record<'debug' | 'trace' | 'log' | 'info' | 'warn' | 'error', (...values: unknown[]) => void>;
 
 declare function queueMicrotask(job: () => void): void;
+/** Runs a function later, or again and again; timers end with the actor's life. At most 1,000 at a time. */
+declare function setTimeout<Args extends unknown[]>(
+  run: (...args: Args) => unknown,
+  delay?: number,
+  ...args: Args
+): number;
+declare function setInterval<Args extends unknown[]>(
+  run: (...args: Args) => unknown,
+  delay?: number,
+  ...args: Args
+): number;
+declare function clearTimeout(timer: number | undefined): void;
+declare function clearInterval(timer: number | undefined): void;
 declare function atob(base64: string): string;
 declare function btoa(binary: string): string;
 declare const performance: { now(): number };

@@ -21,6 +21,8 @@ export type {
   Refusal,
   SubscribeOptions,
   TellOptions,
+  Timer,
+  TimerOptions,
 } from './types.js';
 
 /** Defines an actor. Nothing runs until the component does. */

@@ -1,7 +1,7 @@
 /** One message in hand: the context its handler gets, and the answer it owes. */
 import { Failure, print } from './errors.js';
 import { type Address, EFFECT, KIND } from './frames.js';
-import type { Outbox } from './outbox.js';
+import { bytesOf, type Outbox } from './outbox.js';
 import type {
   ActorContext,
   AskOptions,
@@ -11,7 +11,18 @@ import type {
   PublishOptions,
   SubscribeOptions,
   TellOptions,
+  Timer,
+  TimerOptions,
 } from './types.js';
+
+/** A frame that a handler gets, and where it stands in its turn. */
+export interface Received {
+  readonly kind: number;
+  readonly corr: number;
+  readonly sender: Address | undefined;
+  readonly missed: number;
+  readonly position: number;
+}
 
 export class Message implements MessageContext {
   readonly sender: Address | undefined;
@@ -24,8 +35,19 @@ export class Message implements MessageContext {
   #answered: boolean;
   /** Kept open when the handler ends. */
   #deferred = false;
+  readonly missed: number;
+  /** Which frame of which turn it is; a tick cannot be put aside. */
+  readonly #position: number;
+  readonly #turn: number;
+  readonly #isTick: boolean;
+  /** It was put aside: another time will answer it. */
+  #aside = false;
 
-  constructor(actor: ActorContext, outbox: Outbox, kind: number, corr: number, sender: Address | undefined) {
+  constructor(actor: ActorContext, outbox: Outbox, { kind, corr, sender, missed, position }: Received) {
+    this.missed = missed;
+    this.#position = position;
+    this.#turn = outbox.turn;
+    this.#isTick = kind === KIND.timer;
     this.sender = sender;
     this.isAsk = kind === KIND.ask;
     this.#actor = actor;
@@ -93,6 +115,30 @@ export class Message implements MessageContext {
   unlink(target: Address): void {
     this.#outbox.bond(EFFECT.unlink, 'unlink', target);
   }
+  after(delay: number, payload: Payload, options?: TimerOptions): Timer {
+    return this.#timer(this.#outbox.timers.after(delay, bytesOf(payload), options));
+  }
+  every(period: number, payload: Payload, options?: TimerOptions): Timer {
+    return this.#timer(this.#outbox.timers.every(period, bytesOf(payload), options));
+  }
+  everyFixedRate(period: number, payload: Payload, options?: TimerOptions): Timer {
+    return this.#timer(this.#outbox.timers.every(period, bytesOf(payload), options, true));
+  }
+  cancelTimer(key: string): void {
+    this.#outbox.timers.cancelKey(key);
+  }
+  stash(): void {
+    if (this.#isTick) throw new TypeError('stash: a message of a timer cannot be put aside; set it again');
+    if (this.#outbox.turn !== this.#turn) throw new TypeError('stash: a message is put aside before the first await');
+    if (this.#aside) return;
+    if (this.isAsk && this.#answered) throw new TypeError('stash: this ask was answered before');
+    this.#aside = true;
+    this.#answered = true;
+    this.#outbox.stash(this.#position);
+  }
+  unstash(): void {
+    this.#outbox.unstash();
+  }
   stop(): void {
     this.#outbox.stop();
   }
@@ -111,8 +157,13 @@ export class Message implements MessageContext {
     return true;
   }
 
+  #timer(number: number): Timer {
+    return { cancel: () => this.#outbox.timers.cancel(number) };
+  }
+
   #answer(kind: number, payload: Payload, verb: string): void {
     if (!this.isAsk) throw new TypeError(`${verb}: this message is not an ask, nobody waits for an answer`);
+    if (this.#aside) throw new TypeError(`${verb}: this ask was put aside`);
     if (this.#answered) throw new TypeError(`${verb}: this ask was answered before`);
     this.#answered = true;
     this.#outbox.answer(kind, this.#corr, payload);

@@ -1,6 +1,7 @@
 /** Everything that leaves the actor: effects of the turn, and the asks that are still open. */
 import { AskError, print } from './errors.js';
 import { Address, EFFECT, type FrameReader, KIND, ResultWriter } from './frames.js';
+import { Timers } from './timers.js';
 import type { AskOptions, Down, Payload, PublishOptions, Refusal, SubscribeOptions, TellOptions } from './types.js';
 
 interface OpenAsk {
@@ -19,7 +20,14 @@ export class Outbox {
   /** Whether the actor can be told of an end. */
   readonly hearsDown: boolean;
   readonly writer = new ResultWriter();
+  readonly timers = new Timers({
+    nextTag: () => this.#nextTag(),
+    check: verb => this.#mustBeUp(verb),
+    effect: (kind, corr, payload) => this.writer.effect(kind, corr, undefined, payload),
+  });
   readonly #open = new Map<number, OpenAsk>();
+  /** Counts turns: a message can be put aside in the turn that brought it. */
+  turn = 0;
   #lastTag = 0;
   #lastMonitor = 0;
   /** Monitors that were taken back in this turn: a notice may be in it already. */
@@ -32,18 +40,19 @@ export class Outbox {
     this.hearsDown = hearsDown;
   }
 
-  /** The tags of the asks that have no answer yet. */
-  get openTags(): Iterable<number> {
-    return this.#open.keys();
+  /** What a handler may wait for: asks without an answer, and functions that a timer will run. */
+  get openTags(): number[] {
+    return [...this.#open.keys(), ...this.timers.awaited];
   }
   get waits(): boolean {
-    return this.#open.size > 0;
+    return this.#open.size > 0 || this.timers.awaited.size > 0;
   }
 
   beginTurn(): void {
     this.writer.clear();
     this.#turns = true;
     this.#unwatched.clear();
+    this.turn += 1;
     for (const [level, text] of this.#early) this.log(level, text);
     this.#early = [];
   }
@@ -77,6 +86,14 @@ export class Outbox {
 
   answer(kind: number, corr: number, payload: Payload): void {
     this.writer.effect(kind, corr, undefined, bytesOf(payload));
+  }
+
+  stash(position: number): void {
+    this.writer.effect(EFFECT.stash, position, undefined, new Uint8Array());
+  }
+
+  unstash(): void {
+    this.writer.effect(EFFECT.unstash, 0, undefined, new Uint8Array());
   }
 
   stop(): void {
@@ -139,7 +156,7 @@ export class Outbox {
   #nextTag(): number {
     do {
       this.#lastTag = this.#lastTag === 0xffffffff ? 1 : this.#lastTag + 1;
-    } while (this.#open.has(this.#lastTag));
+    } while (this.#open.has(this.#lastTag) || this.timers.has(this.#lastTag));
     return this.#lastTag;
   }
 
@@ -153,7 +170,7 @@ export class Outbox {
   }
 }
 
-function bytesOf(payload: Payload): Uint8Array {
+export function bytesOf(payload: Payload): Uint8Array {
   if (typeof payload === 'string') return encoder.encode(payload);
   if (payload instanceof Uint8Array) return payload;
   throw new TypeError(`a payload is a Uint8Array or a string, received ${print(payload)}`);

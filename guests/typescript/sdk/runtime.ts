@@ -11,13 +11,16 @@ import { Message } from './message.js';
 import { Outbox } from './outbox.js';
 import { drain, takeUnhandled } from './promise.js';
 import { random, seed } from './random.js';
+import { useTimers } from './timers.js';
 import type { ActorContext, ActorDefinition, Log, MessageContext } from './types.js';
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
+/** Bytes in front of a timer's own payload. */
+const TICK_HEAD = 8;
 const STUCK =
-  'waits for a promise that nothing can settle: only answers to asks arrive from outside, there are no timers and no promises of the engine itself';
+  'waits for a promise that nothing can settle: only answers to asks and ticks of timers arrive from outside, no promises of the engine itself';
 
 /** The exports of the component. */
 export interface Exports {
@@ -48,6 +51,7 @@ class Runtime<Config> implements Exports {
   constructor(definition: ActorDefinition<Config>) {
     this.#definition = definition;
     this.#outbox = new Outbox(definition.down !== undefined);
+    useTimers(this.#outbox.timers);
     logTo((level, text) => this.#outbox.log(level, text));
   }
 
@@ -73,7 +77,8 @@ class Runtime<Config> implements Exports {
         const handler = this.#handlerOf(reader);
         if (handler !== undefined && this.#pending) break;
         consumed += 1;
-        if (handler !== undefined) this.#begin(reader, handler);
+        if (handler !== undefined) this.#begin(reader, handler, consumed - 1);
+        else if (reader.kind === KIND.timer) this.#outbox.timers.tick(reader)?.run?.();
         else if (reader.kind === KIND.reply || reader.kind === KIND.askFailed) this.#outbox.settle(reader);
         this.#drain();
       }
@@ -117,14 +122,19 @@ class Runtime<Config> implements Exports {
       const down = this.#outbox.down(reader);
       return down && (context => definition.down?.(down, context));
     }
+    if (kind === KIND.timer && this.#outbox.timers.isMessage(reader.corr))
+      return context => definition.handle(payload.subarray(TICK_HEAD), context);
     if (kind !== KIND.sendFailed || definition.refused === undefined) return undefined;
     const refusal = this.#outbox.refusal(reader);
     return context => definition.refused?.(refusal, context);
   }
 
-  #begin(reader: FrameReader, handler: (context: MessageContext) => unknown): void {
-    const message = new Message(this.#actor, this.#outbox, reader.kind, reader.corr, reader.address());
-    if (reader.kind === KIND.topic) {
+  #begin(reader: FrameReader, handler: (context: MessageContext) => unknown, position: number): void {
+    const { kind, corr } = reader;
+    const missed = kind === KIND.timer ? reader.word(0) : 0;
+    if (kind === KIND.timer) this.#outbox.timers.tick(reader);
+    const message = new Message(this.#actor, this.#outbox, { kind, corr, sender: reader.address(), missed, position });
+    if (kind === KIND.topic) {
       const { topic, retained } = reader.published();
       message.topic = decoder.decode(topic);
       message.retained = retained;

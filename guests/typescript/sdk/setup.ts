@@ -7,6 +7,7 @@ import { log } from './log.js';
 import { enqueue, GuestPromise } from './promise.js';
 import { random } from './random.js';
 import { GuestTextDecoder, GuestTextEncoder } from './text.js';
+import { timers } from './timers.js';
 
 function install(target: object, name: string, value: unknown): void {
   Object.defineProperty(target, name, { value, writable: true, configurable: true, enumerable: false });
@@ -27,6 +28,17 @@ install(globalThis, 'queueMicrotask', (job: () => void) => {
   if (typeof job !== 'function') throw new TypeError(`queueMicrotask needs a function, received ${typeof job}`);
   enqueue(() => job());
 });
+install(globalThis, 'setTimeout', (run: unknown, delayMs?: unknown, ...args: unknown[]) =>
+  timers('setTimeout').run('setTimeout', run, delayMs, false, args),
+);
+install(globalThis, 'setInterval', (run: unknown, delayMs?: unknown, ...args: unknown[]) =>
+  timers('setInterval').run('setInterval', run, delayMs, true, args),
+);
+const clear = (number: unknown): void => {
+  if (typeof number === 'number') timers('clearTimeout').cancel(number);
+};
+install(globalThis, 'clearTimeout', clear);
+install(globalThis, 'clearInterval', clear);
 install(Array, 'fromAsync', fromAsync);
 install(Math, 'random', random);
 install(globalThis, 'TextEncoder', GuestTextEncoder);

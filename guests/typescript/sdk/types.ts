@@ -30,6 +30,17 @@ export interface SubscribeOptions {
   report?: boolean;
 }
 
+export interface TimerOptions {
+  /** A timer with the same key is replaced. */
+  key?: string;
+}
+
+/** A timer that is set. */
+export interface Timer {
+  /** No message of it is handled in a later turn. */
+  cancel(): void;
+}
+
 /** A message of this actor that was not delivered. */
 export interface Refusal {
   /** What `tell` was given. */
@@ -120,6 +131,23 @@ export interface MessageContext extends ActorContext {
   link(target: Address): void;
   /** Ends that. */
   unlink(target: Address): void;
+  /** How many periods of its timer went by while this message waited; 0 when it is of no timer. */
+  readonly missed: number;
+  /** Sends a message to the actor itself after so many milliseconds. A restart cancels timers. */
+  after(delay: number, payload: Payload, options?: TimerOptions): Timer;
+  /** Sends a message to the actor itself again and again, each a period after the last one was handled. */
+  every(period: number, payload: Payload, options?: TimerOptions): Timer;
+  /** The same by a schedule, however long handling takes. */
+  everyFixedRate(period: number, payload: Payload, options?: TimerOptions): Timer;
+  /** Cancels the timer with this key, if there is one. */
+  cancelTimer(key: string): void;
+  /**
+   * Puts this message aside, before the handler waits for anything: it comes again after `unstash`, or in the next
+   * life. What the handler returns is no answer then.
+   */
+  stash(): void;
+  /** What was put aside comes next, in its order. */
+  unstash(): void;
   /** Stops this actor after the turn. */
   stop(): void;
 }

@@ -48,6 +48,7 @@ export function handle(turn: usize, length: usize): usize {
   out.begin();
   for (let frame = turn; frame < end; frame = message.next) {
     message.read(frame);
+    message.position = consumed;
     consumed++;
     actor!.receive(message);
     // Whoever waits for an answer handles nothing else meanwhile: the rest of the turn stays in the mailbox.

@@ -21,6 +21,8 @@ export class Actor {
 
   /** An actor has ended that it watched: `message.corr` is the monitor's tag, `message.sender` who it was. */
   down(message: Message): void {}
+  /** A timer of this actor is due: `corr` is its key, its payload begins at byte 8. */
+  ticked(message: Message): void {}
 
   /** At the end of every turn: what was gathered over its messages can be sent. */
   flush(): void {}
@@ -44,5 +46,6 @@ export class Actor {
     else if (kind == 3 || kind == 4) this.answered(message);
     else if (kind == 5) this.refused(message);
     else if (kind == 6) this.down(message);
+    else if (kind == 8) this.ticked(message);
   }
 }

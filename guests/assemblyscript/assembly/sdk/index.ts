@@ -8,11 +8,15 @@ export { Address } from "./address";
 export { incarnation, path, peer, seed, self, state, user } from "./config";
 export { Message } from "./message";
 export {
+  after,
   ask,
   askFor,
   awaitTag,
+  cancel,
   crash,
   demonitor,
+  every,
+  everyFixedRate,
   link,
   log,
   monitor,
@@ -24,6 +28,7 @@ export {
   tell,
   tellReported,
   unlink,
+  unstash,
   unsubscribe,
 } from "./outbox";
 export { stop as stopSelf } from "./outbox";

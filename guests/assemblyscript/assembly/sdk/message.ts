@@ -11,6 +11,8 @@ export class Message {
   length: u32 = 0;
   next: usize = 0;
   private frame: usize = 0;
+  /** Its place in the turn, from 0. */
+  position: u32 = 0;
 
   read(frame: usize): void {
     const length = load<u32>(frame);
@@ -92,6 +94,21 @@ export class Message {
     let end: u32 = 4;
     while (end < this.length && load<u8>(this.data + end) != 0) end++;
     return end > this.length ? 0 : end - 4;
+  }
+
+  /** Whether it is a tick of this actor's timer; `corr` is its key. */
+  get isTick(): bool {
+    return this.kind == 8;
+  }
+
+  /** Of a tick: periods that went by while it waited. */
+  get missed(): u32 {
+    return this.isTick ? this.word(0) : 0;
+  }
+
+  /** Puts this message or ask aside, until `unstash` or the next life: it is not to be answered now. */
+  stash(): void {
+    out.stash(this.position);
   }
 
   /** Answers the ask; on a message it does nothing. */

@@ -16,6 +16,10 @@ const STOP: u32 = 12;
 const CRASH: u32 = 13;
 const AWAIT: u32 = 14;
 const UNSUBSCRIBE: u32 = 15;
+const SET_TIMER: u32 = 16;
+const CANCEL_TIMER: u32 = 17;
+const STASH: u32 = 18;
+const UNSTASH: u32 = 19;
 const VERSION: u32 = 1;
 const HEADER: u32 = 24;
 const REPORT: u32 = 1 << 16;
@@ -183,6 +187,44 @@ export function unlink(it: Address): void {
 export function awaitTag(tag: u32): void {
   store<u32>(open(AWAIT, 0, 0, 0, 0, 4), tag);
   waits = true;
+}
+
+/** One tick with this key after so many milliseconds; a timer that has the key is replaced. Its payload goes to where this returns. */
+export function after(key: u32, delayMs: u32, length: u32): usize {
+  return setTimer(key, delayMs, 0, 0, length);
+}
+
+/** A tick with this key a period after the last one was handled, again and again. */
+export function every(key: u32, periodMs: u32, length: u32): usize {
+  return setTimer(key, periodMs, periodMs, 1, length);
+}
+
+/** A tick with this key at every period, by a schedule. */
+export function everyFixedRate(key: u32, periodMs: u32, length: u32): usize {
+  return setTimer(key, periodMs, periodMs, 2, length);
+}
+
+function setTimer(key: u32, delayMs: u32, periodMs: u32, mode: u32, length: u32): usize {
+  const payload = open(SET_TIMER, key, 0, 0, 0, length + 12);
+  store<u32>(payload, delayMs);
+  store<u32>(payload, periodMs, 4);
+  store<u32>(payload, mode, 8);
+  return payload + 12;
+}
+
+/** No tick with this key in a later turn. */
+export function cancel(key: u32): void {
+  open(CANCEL_TIMER, key, 0, 0, 0, 0);
+}
+
+/** Puts the frame at this place of the turn aside. */
+export function stash(position: u32): void {
+  open(STASH, position, 0, 0, 0, 0);
+}
+
+/** What was put aside comes next, in its order. */
+export function unstash(): void {
+  open(UNSTASH, 0, 0, 0, 0, 0);
 }
 
 /** Levels: 0 debug, 1 info, 2 warn, 3 error. */
