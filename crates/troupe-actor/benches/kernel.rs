@@ -26,6 +26,7 @@ use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
 use troupe_actor::supervision::spec::RestartSpec;
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
+use troupe_actor::timer::{Repeat, TimerOrder};
 use troupe_actor::topics::NoTopics;
 
 const PAYLOAD: usize = 64;
@@ -114,17 +115,16 @@ struct Circle {
 
 impl Circle {
     fn new(count: usize) -> Self {
-        let config = SystemConfig {
-            shards: 1,
-            spare_threads: 0,
-            dead_letters: 10,
-            captured_bytes: 0,
-            seed: 1,
-            clock: Clock::monotonic(),
-            topics: Arc::new(NoTopics),
-            unheard_letters: false,
-        };
-        let system = ActorSystem::new(&config, Arc::new(Ticker::new().unwrap())).unwrap();
+        let ticker = Arc::new(Ticker::new().unwrap());
+        Self::around(count, ActorSystem::new(&config(Clock::monotonic()), ticker).unwrap())
+    }
+
+    /// A ring without a worker: the caller drives it, by this clock.
+    fn driven(count: usize, clock: Clock) -> Self {
+        Self::around(count, ActorSystem::manual(&config(clock), Arc::new(Ticker::new().unwrap())))
+    }
+
+    fn around(count: usize, system: ActorSystem) -> Self {
         let ended = Arc::new(AtomicU32::new(0));
         let nexts: Vec<Arc<OnceLock<Address>>> = (0..count).map(|_| Arc::default()).collect();
         let actors: Vec<Address> = nexts.iter().map(|next| spawn(&system, next, &ended)).collect();
@@ -149,6 +149,19 @@ impl Circle {
         while self.ended.load(Ordering::Acquire) - before < tokens as u32 {
             std::thread::sleep(Duration::from_micros(50));
         }
+    }
+}
+
+fn config(clock: Clock) -> SystemConfig {
+    SystemConfig {
+        shards: 1,
+        spare_threads: 0,
+        dead_letters: 10,
+        captured_bytes: 0,
+        seed: 1,
+        clock,
+        topics: Arc::new(NoTopics),
+        unheard_letters: false,
     }
 }
 
@@ -254,5 +267,42 @@ fn expire_all(mut table: AskTable) -> usize {
     expired
 }
 
-criterion_group!(benches, rings, mailbox, asks);
+/// Timers of one actor, among as many that wait: setting and cancelling one, and the way of a tick.
+fn timers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("timers");
+    let order = TimerOrder { delay_ms: 60_000, repeat: Repeat::Once, payload: b"tick" };
+    for waiting in [0u32, 900] {
+        let circle = Circle::new(1);
+        let (system, actor) = (&circle.system, circle.actors[0]);
+        for _ in 0..waiting {
+            system.set_timer(actor, Address::NONE, &order, None).unwrap();
+        }
+        group.bench_function(format!("set and cancel, {waiting} wait"), |b| {
+            b.iter(|| {
+                let number = system.set_timer(actor, Address::NONE, &order, None).unwrap();
+                assert!(system.cancel_timer(actor, number));
+            });
+        });
+        group.bench_function(format!("replace by name, {waiting} wait"), |b| {
+            b.iter(|| system.set_timer(actor, Address::NONE, &order, Some("key")).unwrap());
+        });
+    }
+    let clock = Clock::manual();
+    let circle = Circle::driven(1, clock.clone());
+    let (system, actor) = (&circle.system, circle.actors[0]);
+    let due = TimerOrder { delay_ms: 1, repeat: Repeat::Once, payload: &token(0) };
+    group.throughput(Throughput::Elements(1_000));
+    group.bench_function("set, tick and handle", |b| {
+        b.iter(|| {
+            for _ in 0..1_000 {
+                system.set_timer(actor, Address::NONE, &due, None).unwrap();
+            }
+            clock.advance(1);
+            system.run_until_idle();
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(benches, rings, mailbox, asks, timers);
 criterion_main!(benches);
