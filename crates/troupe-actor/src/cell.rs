@@ -187,6 +187,8 @@ pub struct Rare {
     pub queued_answers: u32,
     /// Messages of a crashed turn that are still to be handled one at a time (`TURN-3`).
     pub replay: u32,
+    /// How many of those are in hand.
+    pub replay_in_hand: u32,
     /// Nothing crashed in this replay yet, so the next crash is the same failure.
     pub replay_free: bool,
     /// One message a turn until this time.

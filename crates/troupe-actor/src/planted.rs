@@ -127,6 +127,10 @@ bugs! {
     NoticeInherited "MON-2" "down-for-an-old-watch";
     /// A crash loses the notices that are queued.
     NoticeLost "MON-1" "down-lost-by-a-crash";
+    /// An answer of an environment is taken for whatever job the actor has now.
+    WorkLate "ENG-1" "late-answer-of-an-environment";
+    /// Nobody ends a handler of an environment that takes too long.
+    WorkUnwatched "CAN-4" "handler-never-overdue";
     /// An ask that would wait for itself is let through.
     CycleUnseen "REE-2" "cycle-not-seen";
     /// An ask does not bring along who waits for it.
@@ -139,6 +143,8 @@ bugs! {
     ProbesAddUp "HLT-1" "health-of-an-old-life";
     /// One failed probe more than allowed.
     ProbeLenient "HLT-1" "probe-failures-off-by-one";
+    /// A member that joined a pool on its way down is counted as one that is down.
+    SweepMiscounted "SUP-2" "pool-down-with-members-up";
     /// A pool waits for a member that ended before its first life.
     PoolAwaitsDead "SUP-2" "pool-awaits-a-dead-member";
     /// The budget of a pool is one for each of its members.

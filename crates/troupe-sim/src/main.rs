@@ -9,7 +9,7 @@ use troupe_sim::run::{self, Failure, Plan};
 
 const USAGE: &str = "Usage: npm run simulate -- [options]
 
-  --seeds N     run N seeds (default 1000)
+  --seeds N     run N seeds (default 1000; 5000 to find a planted bug)
   --from S      begin with seed S (default 0)
   --minutes M   run seeds until M minutes are over
   --seed S      run one seed and say what happened before it failed
@@ -70,7 +70,12 @@ fn main() -> ExitCode {
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
     let plan = Plan {
         from: arguments.from,
-        seeds: arguments.seeds.unwrap_or(if arguments.minutes.is_some() { u64::MAX } else { 1_000 }),
+        seeds: arguments.seeds.unwrap_or(match (arguments.minutes, arguments.planted) {
+            (Some(_), _) => u64::MAX,
+            // The search for a planted bug ends with the first seed that shows it.
+            (None, true) => 5_000,
+            (None, false) => 1_000,
+        }),
         limit: arguments.minutes.map(|minutes| Duration::from_secs(60 * minutes)),
         threads: threads.unwrap_or(1),
     };

@@ -24,6 +24,10 @@ pub enum Action {
     Commit,
     /// A shard sends what it put aside.
     Flush,
+    /// An environment answers.
+    Answer,
+    /// An environment goes, and another one comes.
+    Detach,
     /// Everything runs for a while.
     Progress,
     /// Time passes.
@@ -56,6 +60,8 @@ pub enum Action {
     Drain,
     /// An actor is killed.
     Kill,
+    /// An actor is killed whose messages wait for room with one that watches it.
+    Bereave,
     /// The watchdog ends the job of a thread that hangs.
     Watchdog,
     /// A tree comes.
@@ -71,13 +77,15 @@ pub enum Action {
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 28] = [
+const ACTIONS: [(Action, u32, bool); 31] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
     (Action::Run, 100, false),
     (Action::Commit, 100, false),
     (Action::Flush, 40, false),
+    (Action::Answer, 60, false),
+    (Action::Detach, 1, true),
     (Action::Progress, 30, false),
     (Action::Advance, 20, false),
     (Action::AdvanceToDue, 30, false),
@@ -93,10 +101,11 @@ const ACTIONS: [(Action, u32, bool); 28] = [
     (Action::Link, 6, true),
     (Action::Stop, 2, true),
     (Action::Drain, 2, true),
-    (Action::Kill, 4, true),
+    (Action::Kill, 3, true),
+    (Action::Bereave, 20, true),
     (Action::Watchdog, 6, true),
     (Action::Supervise, 5, true),
-    (Action::Join, 4, true),
+    (Action::Join, 8, true),
     (Action::Request, 6, true),
     (Action::StopTree, 1, true),
     (Action::Look, 8, true),
@@ -160,6 +169,8 @@ pub struct Profile {
     pub leap: u32,
     /// Largest capacity of a mailbox.
     pub capacity: u32,
+    /// How many spawned actors of a thousand an environment runs.
+    pub external: u32,
     /// How many actors of a thousand are probed.
     pub probed: u32,
     /// Whether the shutdown comes while everything is under way.
@@ -183,6 +194,7 @@ impl Profile {
             hops: random.between(0, 4),
             leap: random.pick(&[3, 20, 200, 2_000]),
             capacity: random.pick(&[1, 5, 20, 80, 300]),
+            external: random.pick(&[0, 0, 200, 600]),
             probed: random.pick(&[0, 0, 100, 400]),
             rude_end: random.coin(),
             weights: weights(random),
@@ -262,6 +274,8 @@ pub struct Traits {
     pub batches: bool,
     /// Longest start, in milliseconds.
     pub start_ms: u64,
+    /// An environment runs it: its longest handler, in milliseconds.
+    pub external: Option<u64>,
     /// How it is probed, if it is.
     pub health: Option<HealthSpec>,
     /// How often it says that it is unhealthy, in a thousand.
@@ -302,6 +316,7 @@ impl Traits {
             inline: random.pick(&[Inline::Never, Inline::Runs, Inline::Runs, Inline::Suspends, Inline::Declines]),
             batches: random.permille(800),
             start_ms: random.pick(&[u64::MAX, 3, 40, 1_000]),
+            external: None,
             health: random.permille(profile.probed).then(|| health(random)),
             unhealthy: random.pick(&[0, 100, 700]),
             start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },

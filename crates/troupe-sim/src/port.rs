@@ -6,7 +6,7 @@ use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
 use troupe_actor::groups::Member;
-use troupe_actor::port::{COMPLETION_BYTES, Port};
+use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::shared::Shared;
 use troupe_actor::tree::spec::TreeError;
@@ -39,7 +39,11 @@ impl Port for SimPort {
             let (len, slot, status) = (word(0) as usize, word(1), word(2));
             let start = at + COMPLETION_BYTES;
             let payload = completions.get(start..start + len).unwrap_or_default();
-            self.model.lock().completed(self.index(), slot, status, payload);
+            if slot == WORK_SLOT {
+                self.model.lock().work(status, payload);
+            } else {
+                self.model.lock().completed(self.index(), slot, status, payload);
+            }
             at = start + frame::padded(len);
         }
     }

@@ -3,8 +3,9 @@
 use troupe_actor::frame::{self, Frame, Frames, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
+use troupe_actor::record;
 
-use crate::model::{Bond, Deed, Kind, Model, Party, Payload, Reply, Script};
+use crate::model::{Bond, Deed, Kind, Model, Party, Payload, Reply, Script, Task};
 
 /// How a handler ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,35 @@ impl Model {
             None => self.fail("TURN-1", format!("#{key} handles a turn that it was not given")),
         }
         (end, bytes)
+    }
+
+    /// An environment handles the frames of a turn: up to one that crashes, stops its actor or has to wait.
+    pub(super) fn handle_outside(&mut self, key: usize, task: &Task) -> (u16, Deed, Vec<u8>) {
+        let deed = Deed { returned: true, ..Deed::default() };
+        let mut writer = Writer { deed, bytes: Vec::new(), request: None };
+        let count = Frames::new(&task.frames).count() as u32;
+        for frame in Frames::new(&task.frames) {
+            if !task.begun && self.random.permille(200) {
+                return (record::kind::WORK_BEGUN, writer.deed, writer.bytes);
+            }
+            let (before, len) = (writer.deed.clone(), writer.bytes.len());
+            if self.handle_frame(key, &frame, count, &mut writer) != End::Returns {
+                let lost = Deed {
+                    emitted: writer.deed.emitted.split_off(before.emitted.len()),
+                    bonds: writer.deed.bonds.split_off(before.bonds.len()),
+                    ..Deed::default()
+                };
+                self.void(&lost);
+                writer.bytes.truncate(len);
+                writer.deed = Deed { failed: Some(ReasonTag::Trap), ..before };
+                break;
+            }
+            writer.deed.consumed += 1;
+            if writer.deed.stops {
+                break;
+            }
+        }
+        (record::kind::WORK_DONE, writer.deed, writer.bytes)
     }
 
     fn handle_frame(&mut self, key: usize, frame: &Frame<'_>, count: u32, writer: &mut Writer) -> End {
@@ -187,7 +217,9 @@ impl Model {
     }
 
     fn tell_on(&mut self, key: usize, hops: u32, writer: &mut Writer) {
-        let to = self.someone();
+        // Often who watches it: what it says must come before the notice of its end.
+        let watcher = self.random.permille(300).then(|| self.watcher_of(key)).flatten();
+        let to = watcher.unwrap_or_else(|| self.someone());
         let incarnation = self.actors[key].incarnation;
         let reported = self.random.permille(300);
         let tag = if reported { self.next_tag(key) } else { 0 };
@@ -211,7 +243,8 @@ impl Model {
         let (id, payload) = self.message(Party::Actor(key), incarnation, to, Kind::Ask(tag, timeout), hops);
         self.actors[key].tags.insert(tag, id);
         writer.deed.emitted.push(id);
-        let awaited = self.random.permille(self.faults.wait * 3);
+        // What waits in an environment waits there.
+        let awaited = self.actors[key].traits.external.is_none() && self.random.permille(self.faults.wait * 3);
         // It says on whose behalf it asks, or that it does so on nobody's, or nothing: then it is on
         // behalf of the request in hand if the handler waits for it.
         let (flags, number, parent) = match self.random.below(3) {

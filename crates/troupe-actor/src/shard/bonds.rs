@@ -85,9 +85,10 @@ impl Shard {
         }
     }
 
-    /// Takes notices that are not wanted any more out of the queue (`MON-2`), after a turn.
+    /// Takes notices that are not wanted any more out of the queue (`MON-2`), after a turn. The first
+    /// `in_hand` frames are with an environment and stay.
     #[cold]
-    pub(super) fn drop_unwanted(&mut self, shared: &Shared, local: u32) {
+    pub(super) fn drop_unwanted(&mut self, shared: &Shared, local: u32, in_hand: u32) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         let Some(bonds) = rare.bonds.as_mut() else { return };
@@ -106,8 +107,10 @@ impl Shard {
             let is_own = |frame: &Frame<'_>| is_it(frame) && own == Some(frame.address);
             let waiting = rare.overflow.iter().filter_map(|waiting| frame::read(&waiting.frame, 0));
             let mut left = waiting.filter(|frame| is_own(frame)).count();
+            let mut seen = 0;
             cell.mailbox.extract(&mut Vec::new(), |frame| {
-                left += usize::from(is_own(frame));
+                seen += 1;
+                left += usize::from(seen > in_hand && is_own(frame));
                 false
             });
             let mut drops = |frame: &Frame<'_>| {
@@ -115,10 +118,11 @@ impl Shard {
                 is_it(frame) && (!is_own(frame) || left > 0)
             };
             // What is left of a crashed turn is in front: one that is dropped does not come again (`TURN-3`).
-            let mut place = 0;
+            let (mut place, mut seen) = (0, 0);
             let dropped = cell.mailbox.extract(&mut Vec::new(), |frame| {
+                seen += 1;
                 place += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
-                let drops = drops(frame);
+                let drops = seen > in_hand && drops(frame);
                 replayed += u32::from(drops && place + replayed <= replay);
                 drops
             });

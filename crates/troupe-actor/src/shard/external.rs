@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::bonds::has_unwanted;
 use super::effects;
 use super::turn::MAX_TURN_BYTES;
 use super::{Job, Outcome, Shard, TimerKind, Work};
@@ -203,6 +204,8 @@ impl Shard {
         let found = self.resolve(record.target).and_then(|(local, cell)| {
             let rare = cell.rare.as_deref_mut()?;
             let is_it = rare.parked.as_deref().is_some_and(|parked| parked.number == record.word);
+            #[cfg(troupe_planted)]
+            let is_it = is_it || crate::planted::is(crate::planted::Bug::WorkLate);
             Some((local, is_it.then(|| rare.parked.take()).flatten()?))
         });
         let Some((local, parked)) = found else {
@@ -255,6 +258,8 @@ impl Shard {
             if job.input.count > 1 {
                 self.advance(shared, &mut job, result);
             }
+            #[cfg(troupe_planted)]
+            let limit_ms = if crate::planted::is(crate::planted::Bug::WorkUnwatched) { u64::MAX } else { limit_ms };
             self.watch_job(local, self.now.saturating_add(limit_ms).saturating_add(1));
         }
         self.waiting += 1;
@@ -297,6 +302,9 @@ impl Shard {
         }
         if self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, done);
+        }
+        if self.cells.get(local as usize).is_some_and(has_unwanted) {
+            self.drop_unwanted(shared, local, 1);
         }
         self.take_one(job);
         self.keep_aside(local, front);

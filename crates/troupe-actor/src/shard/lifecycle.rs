@@ -195,6 +195,7 @@ impl Shard {
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
+        cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);
         match cell.ending {
             Some(Ending::Kill) => self.killed(shared, local),
             #[cfg(troupe_planted)]
@@ -300,6 +301,7 @@ impl Shard {
         let tag = cell.tag;
         let rare = cell.rare_mut();
         rare.replay = rare.replay.saturating_sub(done);
+        rare.replay_in_hand = rare.replay_in_hand.saturating_sub(done);
         if rare.replay > 0 {
             return;
         }

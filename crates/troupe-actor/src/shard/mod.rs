@@ -187,7 +187,7 @@ pub struct Shard {
     stale_work: u64,
     inline: inline::InlineAnswer,
     /// What is left to do for pools that go up or down: which sweep, how many members.
-    sweeps: HashMap<SupervisorId, (u32, u32)>,
+    sweeps: HashMap<SupervisorId, sweep::Sweeping>,
     /// Supervisors and pools; only the first shard's is used.
     tree: Tree,
     talk: talk::Talk,

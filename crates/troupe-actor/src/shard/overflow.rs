@@ -67,8 +67,7 @@ impl Shard {
         });
         let Some(lost) = dropped else { return false };
         // The oldest messages are those of a replay, but for the one in hand and notices, which stay.
-        let before = cell.in_hand + notices;
-        if cell.rare.as_deref().is_some_and(|rare| rare.replay > before) {
+        if cell.rare.as_deref().is_some_and(|rare| rare.replay > rare.replay_in_hand + notices) {
             self.replayed(shared, local, 1);
         }
         self.discard(shared, local, &path, lost);

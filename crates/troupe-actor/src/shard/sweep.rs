@@ -9,6 +9,46 @@ use crate::status::Status;
 use crate::tree::report::{ChildReport, Report, Sweep};
 use crate::tree::spec::SupervisorId;
 
+/// What is left to do of a sweep.
+#[derive(Debug)]
+pub(super) struct Sweeping {
+    number: u32,
+    /// Members that are not done.
+    left: u32,
+    /// Which those are, a bit for each cell: who joined the pool meanwhile is no part of it.
+    members: Vec<u64>,
+}
+
+impl Sweeping {
+    fn new(number: u32, members: &[u32]) -> Self {
+        let words = members.last().map_or(0, |last| *last as usize / 64 + 1);
+        let mut bits = vec![0; words];
+        for local in members {
+            if let Some(word) = bits.get_mut(*local as usize / 64) {
+                *word |= 1 << (local % 64);
+            }
+        }
+        Self { number, left: members.len() as u32, members: bits }
+    }
+
+    /// Notes that a member is done; whether it was the last one.
+    fn is_last(&mut self, local: u32) -> bool {
+        let Some(word) = self.members.get_mut(local as usize / 64) else { return false };
+        let bit = 1 << (local % 64);
+        #[cfg(troupe_planted)]
+        if *word & bit == 0 && crate::planted::is(crate::planted::Bug::SweepMiscounted) {
+            self.left = self.left.saturating_sub(1);
+            return self.left == 0;
+        }
+        if *word & bit == 0 {
+            return false;
+        }
+        *word &= !bit;
+        self.left -= 1;
+        self.left == 0
+    }
+}
+
 impl Shard {
     /// Does something to every member of a pool; the tree hears when it is done.
     pub(super) fn sweep(&mut self, shared: &Shared, pool: SupervisorId, sweep: &Sweep, number: u32) {
@@ -20,11 +60,11 @@ impl Shard {
             return self.all_swept(pool, number);
         }
         // Counted before the first one ends: it may do so at once.
-        self.sweeps.insert(pool, (number, members.len() as u32));
+        self.sweeps.insert(pool, Sweeping::new(number, &members));
         for (place, local) in places.into_iter().zip(members) {
             self.sweep_one(shared, place, local, sweep);
         }
-        if self.sweeps.get(&pool) == Some(&(number, 0)) {
+        if self.sweeps.get(&pool).is_some_and(|sweep| sweep.number == number && sweep.left == 0) {
             self.all_swept(pool, number);
         }
     }
@@ -72,10 +112,9 @@ impl Shard {
         }
         let Some(cell) = self.cells.get(local as usize) else { return };
         let pool = cell.parent().map_or(SupervisorId::USER, |parent| parent.id);
-        let Some((number, left)) = self.sweeps.get_mut(&pool) else { return };
-        *left = left.saturating_sub(1);
-        if *left == 0 {
-            let number = *number;
+        let Some(sweep) = self.sweeps.get_mut(&pool) else { return };
+        if sweep.is_last(local) {
+            let number = sweep.number;
             self.all_swept(pool, number);
         }
     }

@@ -148,6 +148,9 @@ impl Shard {
             return false;
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
+        if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.replay > 0) {
+            rare.replay_in_hand = job.messages + notices(&job.input, job.input.end);
+        }
         job.behavior = cell.behavior.take();
         if cell.faulty {
             inject(cell, job);
@@ -344,7 +347,7 @@ impl Shard {
             self.replayed(shared, local, handled);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
-            self.drop_unwanted(shared, local);
+            self.drop_unwanted(shared, local, 0);
             self.drop_unsubscribed(shared, local);
         }
         self.go_on(shared, local);
@@ -425,6 +428,7 @@ impl Shard {
         if let Some(cell) = self.cells.get_mut(job.local as usize) {
             cell.in_hand = 0;
             cell.behavior = job.behavior;
+            cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);
             cell.mailbox.put_back(job.input, start, count, &mut self.pool);
             if cell.ticking {
                 self.ticks_handled(shared, job.local);

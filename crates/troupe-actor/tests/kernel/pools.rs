@@ -1,5 +1,8 @@
 //! Pools: members come and go alone, the pool as a whole (`SUP-1`, `SUP-8`, `INT-3`).
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::SpawnArgs;
 use troupe_actor::status::Status;
@@ -7,7 +10,7 @@ use troupe_actor::supervision::spec::{Restart, Strategy};
 use troupe_actor::tree::spec::{Member, TreeNode};
 
 use crate::common::tree::{actor, at, below, noting, plain, pool, start_failed, tree};
-use crate::common::{Actor, Log, Settled, World, puppet, spawn_spec, trap};
+use crate::common::{Actor, Log, Settled, World, each, puppet, spawn_spec, trap};
 
 const DONE: Settled = Settled::Supervised(Ok(()));
 
@@ -151,6 +154,43 @@ fn a_restart_that_costs_a_member_nothing_costs_its_pool_nothing() {
     world.run();
     assert_eq!(world.status(members[0].0).incarnation, 3);
     assert!(!world.events().iter().any(|event| event.starts_with("gave up")));
+}
+
+#[test]
+fn a_member_that_joins_a_pool_on_its_way_down_is_not_counted_as_one_that_is_down() {
+    // SUP-2, SUP-4: the first member waits for an answer while a new one fails to come up.
+    let world = World::new();
+    let silent = world.spawn(spawn_spec(Actor::new(|| each(|_, _| Ok(())))));
+    let fails = Arc::new(AtomicBool::new(false));
+    let failing = Arc::clone(&fails);
+    let waiting = Actor::new(move || {
+        each(move |frame, out| {
+            if frame.payload == b"wait" {
+                out.ask(silent, 1, 1_000, b"?");
+                out.wait_for(&[1]);
+            }
+            Ok(())
+        })
+    });
+    let member = spawn_spec(waiting.starts(move |_, _| {
+        let error = troupe_actor::reason::StartError { crash: trap("no"), deterministic: false };
+        if failing.load(Ordering::SeqCst) { Err(error) } else { Ok(()) }
+    }));
+    let children = vec![actor("a", plain()), TreeNode::Pool(pool("p", 1, member))];
+    let top = world.supervise(tree("top", Strategy::OneForAll, children));
+    let Member::Pool(id, members) = &top.children[1].1 else { panic!("no pool") };
+    world.tell(members[0].0, "wait");
+    world.run();
+    world.tell(at(&top, "a"), "boom");
+    world.run();
+    fails.store(true, Ordering::SeqCst);
+    world.system.pool_start(*id, SpawnArgs::default(), None).unwrap();
+    world.run();
+    fails.store(false, Ordering::SeqCst);
+    assert_eq!(world.status(at(&top, "a")).status, Status::Restarting, "the pool is not down");
+    world.advance(1_001);
+    assert_eq!(world.status(at(&top, "a")).status, Status::Ready);
+    assert_eq!(world.status(members[0].0).status, Status::Ready);
 }
 
 #[test]

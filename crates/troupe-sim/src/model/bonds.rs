@@ -345,23 +345,30 @@ impl Model {
         self.fails(key, ReasonTag::Linked, uptime, false, false, false);
     }
 
-    /// An actor whose watcher has not been given all that it sent; rather one whose messages wait for room.
+    /// Who watches an actor, if anybody does.
+    #[must_use]
+    pub fn watcher_of(&self, key: usize) -> Option<Address> {
+        let open = |watch: &&Watch| watch.target == Some(key) && watch.notice == Notice::Open;
+        let watch = self.watches.iter().rev().find(open)?;
+        Some(self.actors[watch.watcher].address)
+    }
+
+    /// An actor whose messages wait for room in the mailbox of one that watches it.
     #[must_use]
     pub fn mourned(&self) -> Option<usize> {
-        let waits = |message: &&Message| message.state == State::Sent && message.arrived;
-        let recent: Vec<&Message> = self.messages.iter().rev().take(400).filter(waits).collect();
-        let crowded = |watcher: usize| {
-            let MailboxSpec { overflow, max_messages, .. } = self.actors[watcher].traits.mailbox;
-            let queued = recent.iter().filter(|message| message.to == Some(watcher)).count();
-            overflow == Overflow::Wait && queued > max_messages as usize
-        };
+        let queued = |message: &&Message| message.state == State::Sent && message.arrived;
+        let recent: Vec<&Message> = self.messages.iter().rev().take(400).filter(queued).collect();
         let open = self.watches.iter().filter(|watch| watch.notice == Notice::Open);
-        let found = open.filter_map(|watch| {
+        let mut found = open.filter_map(|watch| {
             let target = watch.target.filter(|target| self.actors[*target].is_live())?;
-            let sent = |message: &&&Message| message.from == Party::Actor(target) && message.to == Some(watch.watcher);
-            recent.iter().any(|message| sent(&message)).then(|| (crowded(watch.watcher), target))
+            let MailboxSpec { overflow, max_messages, .. } = self.actors[watch.watcher].traits.mailbox;
+            let for_it = recent.iter().filter(|message| message.to == Some(watch.watcher));
+            let waiting = for_it.clone().count().saturating_sub(max_messages as usize);
+            // The newest ones wait.
+            let waits = for_it.take(waiting).any(|message| message.from == Party::Actor(target));
+            (waits && overflow == Overflow::Wait).then_some(target)
         });
-        found.max().map(|(_, target)| target)
+        found.next()
     }
 
     /// Nothing is under way: whoever watched an actor that has ended has heard, and no link outlived it.

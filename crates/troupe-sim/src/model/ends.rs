@@ -50,7 +50,8 @@ impl Model {
             return false;
         }
         (actor.killed, actor.taking_down, actor.life_killed) = (true, false, false);
-        if !actor.is_busy() {
+        // An environment's job is over at once.
+        if !actor.is_busy() || actor.traits.external.is_some() {
             actor.expect = Some(Expect::End(actor.exit_as.unwrap_or(ReasonTag::Killed)));
         }
         self.note(|| format!("#{key} is killed"));
@@ -98,7 +99,7 @@ impl Model {
             due.extend(self.phases[shard][phase].filter(|at| *at <= now).map(|at| (at, what)));
         }
         due.sort_unstable();
-        for (_, what) in due {
+        for (at, what) in due {
             let phase = match what {
                 Due::Probe(key) => {
                     self.probe_due(key);
@@ -117,12 +118,22 @@ impl Model {
                 if self.shard_of(self.actors[key].address) != shard || self.actors[key].expect.is_some() {
                     continue;
                 }
+                self.restart_first(key, at);
                 if phase == 0 {
                     self.end(key, false, None);
                 } else {
                     self.kill(key);
                 }
             }
+        }
+    }
+
+    /// A restart whose timer is due before `at` is begun before what happens then.
+    fn restart_first(&mut self, key: usize, at: u64) {
+        let actor = &mut self.actors[key];
+        if matches!(actor.phase, Phase::Waiting(due) if due < at) {
+            actor.incarnation += 1;
+            (actor.phase, actor.queued_job) = (Phase::Coming, true);
         }
     }
 

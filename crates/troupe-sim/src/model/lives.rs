@@ -65,6 +65,10 @@ impl Model {
             if !mine || !overdue || self.actors[key].queued_job {
                 continue;
             }
+            if self.actors[key].hand.as_ref().is_some_and(|hand| hand.work == Work::Turn) {
+                self.handler_overdue(key);
+                continue;
+            }
             let Some(mut hand) = self.actors[key].hand.take() else { continue };
             self.note(|| format!("#{key} takes too long to start"));
             hand.deed = Some(Deed { failed: Some(ReasonTag::StartTimeout), ..Deed::default() });

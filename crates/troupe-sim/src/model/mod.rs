@@ -4,10 +4,12 @@
 //! never calls out. It keeps its own account of every message, ask, life and name, and predicts
 //! what comes next wherever a rule leaves no choice; the first surprise is a [`Violation`].
 
+mod actor;
 mod asks;
 mod bonds;
 mod chains;
 mod ends;
+mod external;
 mod health;
 mod lives;
 mod messages;
@@ -33,12 +35,13 @@ use troupe_actor::tree::spec::SupervisorId;
 use crate::plan::{Faults, Profile, Traits};
 use crate::random::Random;
 
+pub use actor::{Actor, Under};
 pub use bonds::{Bond, Notice, Watch};
+pub use external::{Answer, Task};
 pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
-pub use types::Under;
-pub use types::{Actor, Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
+pub use types::{Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
 
 /// The model, as ports and behaviors hold it.
 pub type Handle = Arc<Mutex<Model>>;
@@ -117,6 +120,10 @@ pub struct Model {
     phases: Vec<[Option<u64>; 2]>,
     /// Linked actors that are to hear of an abnormal end: who, whose.
     owed: Vec<(Address, Address)>,
+    /// Jobs that environments have, over or not.
+    pub tasks: Vec<Task>,
+    /// Answers of environments that are under way: to whose job, which, what.
+    pub answers: Vec<(Address, u32, Answer)>,
     totals: sync::Counted,
     jobs: u64,
     just_ended: Vec<usize>,
@@ -162,6 +169,8 @@ impl Model {
             draining: false,
             phases: vec![[None, None]; shards],
             owed: Vec::new(),
+            tasks: Vec::new(),
+            answers: Vec::new(),
             totals: sync::Counted::default(),
             jobs: 0,
             just_ended: Vec::new(),
@@ -203,7 +212,7 @@ impl Model {
 
     /// Something may fall due then.
     pub fn mark(&mut self, at: u64) {
-        if at > self.now && self.instants.len() < 500 {
+        if at > self.now && at != u64::MAX && self.instants.len() < 500 {
             self.instants.insert(at);
         }
     }
@@ -217,6 +226,9 @@ impl Model {
             record::kind::CHAINED_ASK => {
                 let start = Context::read(frame.payload).map_or(usize::MAX, |(_, start)| start);
                 frame.payload.get(start..).unwrap_or_default()
+            }
+            record::kind::WORK_DONE | record::kind::WORK_BEGUN => {
+                return self.work_answered(record.target, record.word);
             }
             record::kind::WATCH..=record::kind::LINK_DOWN => {
                 return self.bond_record(frame.kind, record.target, frame.address, frame.corr);
@@ -302,6 +314,10 @@ impl Model {
     }
 
     /// The actor that an event is about.
+    fn subject_at(&mut self, address: Address) -> Option<usize> {
+        self.subject(address)
+    }
+
     fn subject(&mut self, address: Address) -> Option<usize> {
         if let Some(key) = self.find(address) {
             return Some(key);

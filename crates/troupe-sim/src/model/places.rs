@@ -8,8 +8,8 @@ use troupe_actor::shard::{ActorStatus, Signal};
 use troupe_actor::status::Status;
 use troupe_actor::tree::info::TreeView;
 
-use super::types::{Expect, Under, Waits};
-use super::{Actor, Model, Phase};
+use super::types::{Expect, Waits};
+use super::{Actor, Model, Phase, Under};
 use crate::plan::Traits;
 
 impl Model {

@@ -1,6 +1,7 @@
 //! Pools and the budgets of whole trees: a budget per member (`INT-3`), one for the pool, one shared
 //! by the children of a supervisor (`INT-1`).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use troupe_actor::shard::Signal;
@@ -8,8 +9,7 @@ use troupe_actor::supervision::spec::SupervisorSpec;
 use troupe_actor::tree::report::{ChildReport, Report, Sweep};
 use troupe_actor::tree::spec::SupervisorId;
 
-use super::types::Under;
-use super::{Model, Phase};
+use super::{Model, Phase, Under};
 use crate::plan::Traits;
 
 /// A pool.
@@ -21,8 +21,10 @@ pub struct Pool {
     pub traits: Traits,
     /// Restarts of all members together, within milliseconds, after which it gives up.
     pub budget: Option<(u32, u64)>,
-    /// First members that have not reported.
-    pending: u32,
+    /// Members that it begins with.
+    size: u32,
+    /// Those of them that came up or ended.
+    reported: BTreeSet<u64>,
     /// It is known to be up: its budget counts.
     up: bool,
     /// Every restart of a member that its pool heard of.
@@ -51,7 +53,8 @@ impl Model {
             path,
             traits,
             budget,
-            pending: size,
+            size,
+            reported: BTreeSet::new(),
             up: size == 0,
             charged: Vec::new(),
             counted: Vec::new(),
@@ -66,6 +69,12 @@ impl Model {
     #[must_use]
     pub fn pool_traits(&self, id: SupervisorId) -> Option<Traits> {
         self.pools.get(&id).map(|pool| pool.traits.clone())
+    }
+
+    /// A pool that is on its way down or up, rather than one that is up.
+    #[must_use]
+    pub fn pool_on_its_way(&self) -> Option<SupervisorId> {
+        self.pools.iter().find(|(_, pool)| !pool.up && pool.sweep > 0).map(|(id, _)| *id)
     }
 
     /// A supervisor with these rules will come.
@@ -97,7 +106,7 @@ impl Model {
     fn pool_goes(&mut self, id: SupervisorId, sweep: &Sweep, number: u32) {
         let Some(pool) = self.pools.get_mut(&id).filter(|pool| pool.sweep <= number) else { return };
         (pool.sweep, pool.up) = (number, matches!(sweep, Sweep::Begin));
-        (pool.spent, pool.pending) = (false, u32::MAX);
+        pool.spent = false;
     }
 
     fn sweep(&mut self, shard: usize, id: SupervisorId, sweep: &Sweep) {
@@ -123,6 +132,9 @@ impl Model {
     fn begin_again(&mut self, key: usize) {
         let actor = &self.actors[key];
         let waits = matches!(actor.phase, Phase::Placed | Phase::Waiting(_));
+        let goes = actor.taken_down() && actor.phase != Phase::Placed;
+        self.require(!goes, "SUP-2", || format!("the pool of #{key} comes up while that still goes down"));
+        let actor = &self.actors[key];
         if waits && !actor.is_busy() && actor.ending.is_none() {
             let (place, next) = (actor.address, actor.incarnation + 1);
             self.begin(place, next);
@@ -146,9 +158,9 @@ impl Model {
         let now = self.now;
         let Some(pool) = self.pools.get_mut(&report.parent) else { return };
         match &report.what {
-            Report::Up | Report::Gone(_) if !pool.up && pool.pending != u32::MAX => {
-                pool.pending = pool.pending.saturating_sub(1);
-                pool.up = pool.pending == 0;
+            Report::Up | Report::Gone(_) if pool.sweep == 0 => {
+                pool.reported.insert(report.place.tag);
+                pool.up |= pool.reported.len() >= pool.size as usize;
             }
             Report::Restarted(_, true) => {
                 pool.charged.push(now);

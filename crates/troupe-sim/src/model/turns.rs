@@ -12,6 +12,8 @@ use super::{Deed, Hand, Kind, Model, Notice, Phase, Settled, State, Work};
 
 /// Most frames of a turn (`TURN-5`).
 const MAX_FRAMES: usize = 64;
+/// How long an actor of an environment that stops itself may take for that (`STOP-3`).
+const OWN_STOP_MS: u64 = 5_000;
 /// Most bytes of a turn of several frames (`TURN-5`).
 const MAX_BYTES: usize = 30 * 1024;
 
@@ -30,6 +32,7 @@ impl Model {
                         taken.push(Frame::Message(id));
                     }
                 }
+                kind::CONTEXT => {}
                 kind::DOWN => {
                     self.require(awaiting.is_empty(), "REE-1", || format!("#{key} waits and got a notice"));
                     taken.extend(self.notice_taken(key, frame, &taken));
@@ -123,7 +126,7 @@ impl Model {
             Some(("REE-1", format!("it waits for an answer and was given {messages:?}")))
         } else if actor.ending == Some(Ending::Stop) && !messages.is_empty() {
             Some(("STOP-1", format!("it was asked to stop and was given {messages:?}")))
-        } else if !actor.traits.batches && count > 1 && !awaited {
+        } else if (!actor.traits.batches || actor.single) && count > 1 && !awaited {
             Some(("TURN-4", format!("it takes one at a time and was given {count}")))
         } else if actor.cautious > *now && lasting.len() > 1 {
             Some(("TURN-3", format!("it is cautious until {} and was given {lasting:?}", actor.cautious)))
@@ -194,7 +197,7 @@ impl Model {
     }
 
     /// Frames of a turn go back to the front of the mailbox.
-    fn put_back(&mut self, frames: &[Frame]) {
+    pub(super) fn put_back(&mut self, frames: &[Frame]) {
         for frame in frames {
             match *frame {
                 Frame::Message(id) => self.messages[id].state = State::Sent,
@@ -221,12 +224,13 @@ impl Model {
         }
     }
 
-    fn void(&mut self, deed: &Deed) {
+    /// What was never done must never be seen.
+    pub(crate) fn void(&mut self, deed: &Deed) {
         deed.emitted.iter().for_each(|id| self.messages[*id].state = State::Void);
         self.void_bonds(deed);
     }
 
-    fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
+    pub(super) fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
         self.commit_chains(key, deed);
         for reply in &deed.replies {
             let ask = self.actors[key].open.get(&reply.corr).copied();
@@ -261,6 +265,10 @@ impl Model {
             actor.ending = Some(Ending::Stop);
             // A life that is being killed is not given another grace to go down in.
             actor.killed |= actor.life_killed;
+            if actor.traits.external.is_some() {
+                actor.graces.push(self.now + OWN_STOP_MS + 1);
+                self.mark(self.now + OWN_STOP_MS + 1);
+            }
         }
     }
 

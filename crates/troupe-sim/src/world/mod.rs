@@ -4,6 +4,7 @@
 //! steps of its own, so that everything that could happen in between does happen. What a seed does
 //! next is decided here; what is right is decided by the model.
 
+mod environment;
 mod finish;
 mod outside;
 mod pools;
@@ -68,6 +69,8 @@ pub struct World {
     clock: Arc<AtomicU64>,
     threads: Vec<Thread>,
     ports: Vec<Address>,
+    /// The port of the environment that runs actors.
+    environment: u32,
     scratch: Outbox,
     /// When the timers of each shard last ran.
     ran: Vec<u64>,
@@ -114,6 +117,7 @@ impl World {
         let model = Model::new(&profile, Random::new(random.number()), BEGIN, traced);
         let model: Handle = Arc::new(Mutex::new(model));
         let ports = (0..PORTS).map(|number| attach(&system, &model, number == 0)).collect();
+        let environment = attach(&system, &model, false).port().unwrap_or_default();
         system.shared().listen(true);
         let threads = (0..profile.threads).map(|_| Thread::new(&system)).collect();
         let ran = vec![0; profile.shards as usize];
@@ -125,6 +129,7 @@ impl World {
             clock,
             threads,
             ports,
+            environment,
             scratch: Outbox::default(),
             ran,
             next_slot: 1,
@@ -179,6 +184,8 @@ impl World {
             Action::Advance => self.advance_some(),
             Action::AdvanceToDue => self.advance_to_due(),
             Action::Watchdog => self.bite(thread),
+            Action::Answer => self.answer(),
+            Action::Detach => self.detach(),
             Action::Supervise => self.supervise(),
             Action::Join => self.join(),
             Action::Request => self.ask_supervisor(false),
@@ -232,6 +239,7 @@ impl World {
     /// Looks at everything after a step. `touched` is whose job was committed.
     fn check(&mut self, touched: Option<usize>) {
         self.steps += 1;
+        self.flush_work();
         let statuses = self.system.statuses();
         let audit = self.system.audit();
         let mut model = self.model.lock();

@@ -8,7 +8,7 @@ use troupe_actor::frame::{Frame, kind};
 use troupe_actor::id::Address;
 use troupe_actor::record::{FLAG_CONFIRM, FOREVER, Record};
 use troupe_actor::shard::EndRequest;
-use troupe_actor::spec::{ActorSpec, Observed, SpawnArgs};
+use troupe_actor::spec::{ActorSpec, External, Observed, SpawnArgs};
 use troupe_actor::system::{Inline, Spawned};
 
 use super::{World, name_of};
@@ -46,7 +46,8 @@ impl World {
             Action::Link => self.link(),
             Action::Stop => self.end(false),
             Action::Drain => self.end(true),
-            Action::Kill => self.kill(),
+            Action::Kill => self.actor().into_iter().for_each(|key| self.kill(key)),
+            Action::Bereave => self.bereave(),
             _ => {}
         }
     }
@@ -73,7 +74,12 @@ impl World {
         if full {
             return;
         }
-        let traits = Traits::new(&self.profile, &mut self.random);
+        let mut traits = Traits::new(&self.profile, &mut self.random);
+        if self.random.permille(self.profile.external) {
+            traits.external = Some(self.random.pick(&[u64::MAX, 5, 300]));
+            (traits.creates_inline, traits.inline, traits.health) = (false, crate::plan::Inline::Never, None);
+            traits.batches = true;
+        }
         let name = self.random.permille(600).then(|| name_of(self.random.below(self.profile.names)));
         let (port, _) = self.port();
         let slot = self.slot();
@@ -109,7 +115,7 @@ impl World {
             inline: true,
             faults: None,
             start_ms: traits.start_ms,
-            external: None,
+            external: traits.external.map(|handler_ms| External { port: self.environment, definition: 7, handler_ms }),
             parent: None,
             health: traits.health,
             state: None,
@@ -302,10 +308,13 @@ impl World {
         self.check(None);
     }
 
-    fn kill(&mut self) {
-        // One that is watched by whom it has just sent something: its end must not overtake that.
-        let mourned = self.random.coin().then(|| self.model.lock().mourned()).flatten();
-        let Some(key) = mourned.or_else(|| self.actor()) else { return };
+    /// Kills one that is watched by whom it has just sent something: its end must not overtake that.
+    fn bereave(&mut self) {
+        let mourned = self.model.lock().mourned();
+        mourned.into_iter().for_each(|key| self.kill(key));
+    }
+
+    pub(super) fn kill(&mut self, key: usize) {
         let address = self.before_request(key);
         let lived = self.model.lock().kill(key);
         let killed = self.system.kill(address);
@@ -320,7 +329,10 @@ impl World {
             let address = model.actors[key].address;
             (address, model.shard_of(address))
         };
-        self.inbox(shard);
+        // What that sets off may come back.
+        while self.system.shards()[shard].gate.is_filled() && self.model.lock().violation.is_none() {
+            self.inbox(shard);
+        }
         address
     }
 }

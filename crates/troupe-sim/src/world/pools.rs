@@ -49,7 +49,8 @@ impl World {
         if full || self.pools.is_empty() {
             return;
         }
-        let id = self.random.pick(&self.pools);
+        let moving = self.model.lock().pool_on_its_way();
+        let id = moving.unwrap_or_else(|| self.random.pick(&self.pools));
         let (port, slot) = (self.random.below(2), self.slot());
         self.deliver_all();
         let mut model = self.model.lock();
@@ -61,5 +62,9 @@ impl World {
         drop(model);
         let result = self.system.pool_start(id, SpawnArgs::default(), Some(Waiter { port, slot }));
         self.spawned(key, result, closing, (port, slot));
+        // One that joins a pool on its way down and is gone at once is nobody that the pool waits for.
+        if moving.is_some() && self.random.coin() && self.model.lock().actors[key].is_live() {
+            self.kill(key);
+        }
     }
 }

@@ -26,6 +26,11 @@ impl World {
             }
             self.model.lock().record(&record);
             self.drain(shard, &records[at..end], &mut Vec::new());
+            if self.profile.external > 0 {
+                let worked = matches!(record.frame.kind, record::kind::WORK_DONE | record::kind::WORK_BEGUN);
+                let touched = self.model.lock().find(record.target).filter(|_| worked);
+                self.check(touched);
+            }
             at = end;
         }
         for signal in signals {
@@ -212,6 +217,7 @@ impl World {
                 worked |= self.threads[thread].held.as_ref().is_some_and(|held| held.ran);
                 self.commit(thread);
             }
+            worked |= self.answer_all();
             self.flush(shard);
         }
         worked |= self.system.shards().iter().any(|handle| handle.gate.is_filled());
