@@ -301,7 +301,6 @@ impl Shard {
         let tag = cell.tag;
         let rare = cell.rare_mut();
         rare.replay = rare.replay.saturating_sub(done);
-        rare.replay_in_hand = rare.replay_in_hand.saturating_sub(done);
         if rare.replay > 0 {
             return;
         }

@@ -343,7 +343,8 @@ impl Shard {
             self.ticks_handled(shared, local);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.rare.as_deref().is_some_and(|rare| rare.replay > 0) {
+        if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.replay > 0) {
+            rare.replay_in_hand = 0;
             self.replayed(shared, local, handled);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {

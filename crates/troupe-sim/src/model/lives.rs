@@ -108,7 +108,7 @@ impl Model {
         let actor = &self.actors[key];
         let of_life = hand.work == Work::Stop && (actor.taking_down || life_killed);
         let lives = actor.has_place() && !actor.killed && actor.ending.is_none() && actor.phase != Phase::Placed;
-        if lives && (of_life || life_killed) {
+        if lives && (of_life || life_killed) && actor.expect.is_none() {
             return self.life_is_over(key);
         }
         if self.actors[key].killed {

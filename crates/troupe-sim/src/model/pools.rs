@@ -107,6 +107,10 @@ impl Model {
         let Some(pool) = self.pools.get_mut(&id).filter(|pool| pool.sweep <= number) else { return };
         (pool.sweep, pool.up) = (number, matches!(sweep, Sweep::Begin));
         pool.spent = false;
+        if !pool.up {
+            // What it heard of while it was on its way is not known.
+            pool.counted.clear();
+        }
     }
 
     fn sweep(&mut self, shard: usize, id: SupervisorId, sweep: &Sweep) {
