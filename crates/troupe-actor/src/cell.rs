@@ -10,6 +10,7 @@ use crate::counters::Counters;
 use crate::health::Probe;
 use crate::id::{ActorId, Address};
 use crate::mailbox::Mailbox;
+use crate::open_asks::OpenAsks;
 use crate::reason::ExitReason;
 use crate::shard::Parked;
 use crate::spec::{ActorSpec, Overflow, SpawnArgs};
@@ -170,9 +171,7 @@ pub struct Rare {
     /// It may be in groups.
     pub grouped: bool,
     /// Asks that were consumed and not answered yet, by number.
-    pub open_asks: Vec<u32>,
-    /// Turns and asks since the settled ones among those were looked for.
-    pub open_asks_age: usize,
+    pub open_asks: OpenAsks,
     /// The request for which the waiting handler works, and its deadline; `None` for a plain message.
     pub in_hand: Option<(u32, u64)>,
     /// Requests that were settled from outside while a turn had them in hand, and their deadlines; the newest ones.

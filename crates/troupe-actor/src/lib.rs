@@ -27,6 +27,7 @@ pub mod hub;
 pub mod id;
 pub mod interrupt;
 pub mod mailbox;
+mod open_asks;
 #[cfg(troupe_planted)]
 pub mod planted;
 pub mod port;

@@ -148,7 +148,7 @@ impl Shard {
         let subject = self.subject(local);
         self.discard_queue(shared, local, end.loss);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let open = cell.rare.as_deref_mut().map(|rare| std::mem::take(&mut rare.open_asks)).unwrap_or_default();
+        let open = cell.rare.as_deref_mut().map(|rare| rare.open_asks.take()).unwrap_or_default();
         #[cfg(troupe_planted)]
         let open = if crate::planted::is(crate::planted::Bug::AskNeverSettled) { Vec::new() } else { open };
         for number in open {

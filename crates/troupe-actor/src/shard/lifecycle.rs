@@ -262,7 +262,7 @@ impl Shard {
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         // First, because what the actor asked itself comes back into its own mailbox (`ASK-4`).
         let error = if crash.is_some() { AskError::Crashed } else { AskError::Stopped };
-        for number in std::mem::take(&mut rare.open_asks) {
+        for number in rare.open_asks.take() {
             self.settle_now(shared, number, error, crash);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };

@@ -378,22 +378,11 @@ impl Shard {
     pub(super) fn remember_open_asks(&mut self, local: u32, input: &TurnInput, consumed_end: usize) {
         let consumed = input.buffer.get(input.start..consumed_end).unwrap_or_default();
         let (table, Some(cell)) = (&mut self.asks, self.cells.get_mut(local as usize)) else { return };
-        let rare = cell.rare_mut();
-        let mut is_open = |number: &u32| {
-            table.get_mut(*number).is_some_and(|ask| ask.target == local && ask.state == AskState::Delivered)
+        let is_open = |number: u32| {
+            table.get_mut(number).is_some_and(|ask| ask.target == local && ask.state == AskState::Delivered)
         };
-        let before = rare.open_asks.len();
         let fresh = Frames::new(consumed).filter(|frame| frame.kind == frame::kind::ASK).map(|frame| frame.corr);
-        rare.open_asks.extend(fresh.filter(&mut is_open));
-        // Not at every turn: an actor may keep a million asks open.
-        rare.open_asks_age += 1 + rare.open_asks.len() - before;
-        if rare.open_asks_age >= rare.open_asks.len() {
-            rare.open_asks_age = 0;
-            rare.open_asks.retain(is_open);
-            if rare.open_asks.is_empty() {
-                rare.open_asks = Vec::new();
-            }
-        }
+        cell.rare_mut().open_asks.note(fresh, is_open);
     }
 
     /// Marks the asks behind `consumed_end` as queued again; returns how many messages were consumed.
