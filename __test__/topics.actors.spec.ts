@@ -82,6 +82,65 @@ test('an unsubscribe from outside is final', async t => {
   t.deepEqual(system.deadLetters(), []);
 });
 
+test('an actor in JavaScript handles nothing of a subscription that it has taken back, though it has it in hand', async t => {
+  const system = await systemFor(t);
+  const lines: string[] = [];
+  const definition = actor({
+    codec: text(),
+    async handle(message, { topic, unsubscribe, stash, unstash }) {
+      if (message === 'aside') {
+        lines.push(`aside ${topic}`);
+        return stash();
+      }
+      lines.push(`${topic ?? '-'} ${message}`);
+      if (message === 'leave later') await new Promise(resolve => setImmediate(resolve));
+      if (message.startsWith('leave')) t.is(unsubscribe('a'), true);
+      if (message === 'back') unstash();
+    },
+  });
+  const cases = [
+    [['leave', 'x', 'y'], ['a leave', 'b z', '- back'], 2],
+    [['leave later', 'x', 'y'], ['a leave later', 'b z', '- back'], 2],
+    [['aside', 'leave', 'x'], ['aside a', 'a leave', 'b z', '- back'], 2],
+  ] as const;
+  for (const [messages, expected, dropped] of cases) {
+    const ref = await system.spawn(definition, { subscribe: ['a', 'b'] });
+    // One flush: all of it is one turn.
+    for (const message of messages) system.publish('a', message, { codec: text() });
+    system.publish('b', 'z', { codec: text() });
+    ref.tell('back');
+    await until(() => lines.includes('- back'));
+    t.deepEqual(lines.splice(0), [...expected]);
+    const { counters, queued } = ref.status();
+    t.deepEqual([counters.handled, counters.losses['no-subscriber'], queued], [3, dropped, 0]);
+    await ref.stop();
+  }
+  t.deepEqual(system.deadLetters(), []);
+  await balanced(t, system);
+});
+
+test('nobody else can make it handle what it has in hand either', async t => {
+  const system = await systemFor(t);
+  const lines: string[] = [];
+  const definition = actor({
+    codec: text(),
+    handle(message) {
+      lines.push(message);
+      // Whoever holds the reference, between two messages of one turn.
+      if (message === '0') t.true(ref.unsubscribe('a'));
+    },
+  });
+  const ref = await system.spawn(definition, { subscribe: ['a'] });
+  for (let number = 0; number < 200; number += 1) system.publish('a', String(number), { codec: text() });
+  await until(() => lines.length > 0 && system.audit().queued + system.audit().inHand === 0);
+  t.deepEqual(lines, ['0']);
+  t.true(ref.subscribe('a'), 'a new subscription');
+  system.publish('a', 'new', { codec: text() });
+  await until(() => lines.length === 2);
+  const { discarded } = await balanced(t, system);
+  t.is(discarded.byReason['no-subscriber'], 199);
+});
+
 test('a full subscriber loses only its own messages', async t => {
   const system = await systemFor(t);
   const lines: string[] = [];

@@ -144,8 +144,11 @@ export interface NativeSystem {
   unsubscribe(tag: number): boolean;
   /** Subscribes an actor; `false` when it has ended. */
   subscribeActor(index: number, tagLo: number, tagHi: number, subscription: NativeSubscription): boolean;
-  /** Takes the subscriptions to a pattern back that the actor did not make itself; `false` when there was none. */
-  unsubscribeActor(index: number, tagLo: number, tagHi: number, pattern: string): boolean;
+  /**
+   * Takes the subscriptions to a pattern back that the actor did not make itself; `null` when there was none. Otherwise
+   * the number of the turn that this environment has with messages of them, and their tags, if there is one.
+   */
+  unsubscribeActor(index: number, tagLo: number, tagHi: number, pattern: string): number[] | null;
   /** Whether the threads run, and whether the system takes work. */
   vitals(): NativeVitals;
   listen(mask: number): void;

@@ -46,6 +46,8 @@ export interface RefOwner {
   stateOf(core: RefCore): StateCell;
   /** Says once that a request without a deadline may wait for ever. */
   warnOfEndlessAsk(path: string): void;
+  /** Messages with these tags are not handled any more, though this environment has them in this turn of the actor. */
+  skipTopics(core: RefCore, job: number, tags: readonly number[]): void;
 }
 
 const SHUT_DOWN: ExitReason = Object.freeze({ tag: 'shutdown', text: '' });
@@ -213,7 +215,11 @@ export class RefCore implements Target {
     const { port } = this.owner;
     if (port.closed) return false;
     port.flush();
-    return port.native.unsubscribeActor(this.index, this.tagLo, this.tagHi, checked);
+    const ended = port.native.unsubscribeActor(this.index, this.tagLo, this.tagHi, checked);
+    if (ended === null) return false;
+    const [job, ...tags] = ended;
+    if (job !== undefined) this.owner.skipTopics(this, job, tags);
+    return true;
   }
 
   /** Sets a timer whose ticks are messages to this actor. */

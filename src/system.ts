@@ -103,7 +103,7 @@ export class ActorSystem extends TopicSpace {
   /** @internal */
   protected constructor(settings: SystemSettings, system: NativeSystem) {
     super();
-    const { name } = settings;
+    const { name, hookTimeoutMs } = settings;
     const { inline } = settings.native;
     const logger = settings.logger ?? streamLogger(name, () => process.stderr);
     const callers = new Callers();
@@ -138,6 +138,7 @@ export class ActorSystem extends TopicSpace {
         return this.#states.of(core);
       },
       warnOfEndlessAsk: path => this.#warnOfEndlessAsk(path),
+      skipTopics: (core, job, tags) => this.#actors.skipTopics(core, job, tags),
     };
     this.#groups = new Groups({
       native: system,
@@ -152,7 +153,7 @@ export class ActorSystem extends TopicSpace {
       letters: this.#letters,
       refOf: (address, path) => this.#refOf(address, path, undefined, undefined) as ActorRef<unknown, unknown>,
       meet: (origin, address, path) => this.#origins.meet(origin, address, path),
-      limitMs: settings.hookTimeoutMs,
+      limitMs: hookTimeoutMs,
       listen: mask => {
         if (!this.#port.closed) system.listen(mask);
       },
@@ -175,7 +176,6 @@ export class ActorSystem extends TopicSpace {
       log: event => this.#events.emit(event),
     });
     const warn = (fields: object, message: string): void => this.#log?.warn(fields, message);
-    const { hookTimeoutMs } = settings;
     const beside = { port: this.#port, events: this.#events, states: this.#states, hookTimeoutMs };
     this.#supervision = new Supervision({
       owner: this.#owner,

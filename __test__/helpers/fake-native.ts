@@ -191,8 +191,8 @@ export class FakeNative implements NativeSystem {
   subscribeActor(): boolean {
     return false;
   }
-  unsubscribeActor(): boolean {
-    return false;
+  unsubscribeActor(): null {
+    return null;
   }
   supervise(node: NativeNode): NativePlace {
     this.started.push(node);

@@ -51,6 +51,8 @@ export class LocalActor implements LifeOwner {
   readonly #monitors = new Map<number, RefCore>();
   #lastMonitor = 0;
   life: Life<LocalActor> | undefined = undefined;
+  /** Tags of subscriptions that ended while a turn had messages of them, and that turn (`TOP-7`). */
+  #ended: { readonly job: number; readonly tags: Set<number> } | undefined;
 
   constructor(init: LocalActorInit, surroundings: Surroundings) {
     this.address = init.address;
@@ -95,6 +97,17 @@ export class LocalActor implements LifeOwner {
     const incarnation = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const ref = new ActorRef<never, unknown>(target);
     return Object.freeze({ ref, reason: Object.freeze({ tag: reason as ReasonTag, text }), incarnation });
+  }
+
+  /** Messages with these tags have no subscription any more, in the turn with this number: others have none of them. */
+  skipTopics(job: number, tags: readonly number[]): void {
+    const known = this.#ended?.job === job ? this.#ended.tags : [];
+    this.#ended = { job, tags: new Set([...known, ...tags]) };
+  }
+
+  /** Whether a message of a turn has lost its subscription since the turn came. */
+  skipsTopic(job: number, tag: number): boolean {
+    return this.#ended?.job === job && this.#ended.tags.has(tag);
   }
 
   get port(): Port {

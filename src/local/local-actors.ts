@@ -8,6 +8,7 @@ import { type AnyDefinition, codecOf, Failure, functionsOf } from '../actor.js';
 import type { ActorRef } from '../actor-ref.js';
 import type { Broker } from '../broker.js';
 import { WORK } from '../native.js';
+import type { Address } from '../port.js';
 import type { Callers } from './callers.js';
 import { Job } from './job.js';
 import { Life } from './life.js';
@@ -107,13 +108,14 @@ export class LocalActors {
     return address?.tagLo === tagLo && address?.tagHi === tagHi;
   }
 
+  /** Subscriptions of an actor have ended: messages with these tags in the turn with this number are not handled. */
+  skipTopics({ index, tagLo, tagHi }: Address, job: number, tags: readonly number[]): void {
+    const actor = this.#actors.get(index);
+    if (actor?.address.tagLo === tagLo && actor.address.tagHi === tagHi) actor.skipTopics(job, tags);
+  }
+
   /** Says what an actor that was spawned just now gets when it starts. */
-  expect(
-    address: { index: number; tagLo: number; tagHi: number },
-    self: ActorRef<never, unknown>,
-    definition: AnyDefinition,
-    args: LocalArgs,
-  ): void {
+  expect(address: Address, self: ActorRef<never, unknown>, definition: AnyDefinition, args: LocalArgs): void {
     const { index, tagLo, tagHi } = address;
     const scope = new AsyncResource(SCOPE, { requireManualDestroy: true });
     this.#expected.set(index, { tagLo, tagHi, self, scope, definition, ...args });
@@ -254,6 +256,11 @@ export class LocalActors {
       }
       if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC && kind !== DOWN && kind !== TIMER) {
         // Nothing that a handler could see.
+        job.done += 1;
+        continue;
+      }
+      if (kind === TOPIC && life.actor.skipsTopic(job.number, words[word + 2]!)) {
+        job.effects.push({ kind: EFFECT.discard, corr: job.done, payload: NOTHING });
         job.done += 1;
         continue;
       }

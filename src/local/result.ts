@@ -9,7 +9,16 @@ const MAX_TEXT = 8 * 1024;
 const MAX_LINES = 16;
 
 /** Effects of a result; the kernel's numbers. */
-export const EFFECT = { reply: 1, fail: 2, stop: 12, crash: 13, stash: 18, unstash: 19, health: 48 } as const;
+export const EFFECT = {
+  reply: 1,
+  fail: 2,
+  stop: 12,
+  crash: 13,
+  stash: 18,
+  unstash: 19,
+  discard: 20,
+  health: 48,
+} as const;
 
 /** Kinds of records that carry results; the kernel's numbers. */
 export const WORK_DONE = 260;

@@ -117,6 +117,9 @@ pub mod effect {
     pub const STASH: u16 = 18;
     /// Moves everything that was put aside back to the front of the mailbox, in its order.
     pub const UNSTASH: u16 = 19;
+    /// Drops a topic message of this turn whose subscription was taken back before its turn came; the
+    /// correlation is its place among the turn's frames, from 0. It is consumed, and not handled.
+    pub const DISCARD: u16 = 20;
     /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
     /// 1 degraded, 2 unhealthy, the payload a text.
     pub const HEALTH: u16 = 48;

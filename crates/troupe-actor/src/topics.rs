@@ -33,6 +33,24 @@ pub struct SubscriptionSpec {
     pub once: bool,
 }
 
+/// What became of an actor's subscriptions that were taken back from outside. From then on no message of
+/// them begins to be handled; a turn that a thread runs goes on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsubscribed {
+    /// There was none.
+    Nothing,
+    /// They have ended.
+    Done,
+    /// They have ended, and the actor's environment has a turn with messages of them: it drops those that it
+    /// has not begun, with a [`DISCARD`](crate::frame::effect::DISCARD) effect for each.
+    InHand {
+        /// The turn, by its number.
+        job: u32,
+        /// The tags of the subscriptions that it has messages of.
+        tags: Vec<u32>,
+    },
+}
+
 /// Where one subscription's copy goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Target {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use napi::bindgen_prelude::{Either, Null};
 use napi_derive::napi;
-use troupe_actor::topics::{SubscriptionSpec, TopicError};
+use troupe_actor::topics::{SubscriptionSpec, TopicError, Unsubscribed};
 use troupe_broker::limits::Limits;
 use troupe_broker::topic::{Pattern, check_group, check_topic as check};
 
@@ -80,8 +80,14 @@ impl NativeSystem {
         result.map_err(|error| Failure::from(&error).into())
     }
 
+    /// Nothing when there was no such subscription. Otherwise the number of the turn that this environment has
+    /// with messages of it, and the tags of those; no numbers when there is none.
     #[napi(catch_unwind)]
-    pub fn unsubscribe_actor(&self, index: u32, tag_lo: u32, tag_hi: u32, pattern: String) -> bool {
-        self.core.system.unsubscribe_actor(from_words(index, tag_lo, tag_hi), &pattern)
+    pub fn unsubscribe_actor(&self, index: u32, tag_lo: u32, tag_hi: u32, pattern: String) -> Option<Vec<u32>> {
+        match self.core.system.unsubscribe_actor(from_words(index, tag_lo, tag_hi), &pattern) {
+            Unsubscribed::Nothing => None,
+            Unsubscribed::Done => Some(Vec::new()),
+            Unsubscribed::InHand { job, tags } => Some([vec![job], tags].concat()),
+        }
     }
 }

@@ -47,6 +47,7 @@ export const EFFECT = {
   cancelTimer: 17,
   stash: 18,
   unstash: 19,
+  discard: 20,
   health: 48,
 };
 

@@ -39,6 +39,7 @@ export const EFFECT = {
   cancelTimer: 17,
   stash: 18,
   unstash: 19,
+  discard: 20,
   health: 48,
 } as const;
 

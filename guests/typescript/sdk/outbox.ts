@@ -32,6 +32,8 @@ export class Outbox {
   #lastMonitor = 0;
   /** Monitors that were taken back in this turn: a notice may be in it already. */
   readonly #unwatched = new Set<number>();
+  /** Subscriptions that were taken back in this turn: messages of them may be in it already. */
+  readonly #ended = new Set<number>();
   /** Log lines from before the first turn. */
   #early: [number, string][] = [];
   #turns = false;
@@ -52,6 +54,7 @@ export class Outbox {
     this.writer.clear();
     this.#turns = true;
     this.#unwatched.clear();
+    this.#ended.clear();
     this.turn += 1;
     for (const [level, text] of this.#early) this.log(level, text);
     this.#early = [];
@@ -81,7 +84,16 @@ export class Outbox {
 
   unsubscribe(pattern: string, { group = '' }: { group?: string } = {}): void {
     this.#mustBeUp('unsubscribe');
-    this.writer.effect(EFFECT.unsubscribe, subscriptionTag(pattern, group), undefined, new Uint8Array());
+    const tag = subscriptionTag(pattern, group);
+    this.#ended.add(tag);
+    this.writer.effect(EFFECT.unsubscribe, tag, undefined, NOTHING);
+  }
+
+  /** Drops a topic message at this place of the turn whose subscription was taken back; false for any other. */
+  discards(frame: FrameReader, position: number): boolean {
+    const drops = frame.kind === KIND.topic && this.#ended.has(frame.corr);
+    if (drops) this.writer.effect(EFFECT.discard, position, undefined, NOTHING);
+    return drops;
   }
 
   answer(kind: number, corr: number, payload: Payload): void {

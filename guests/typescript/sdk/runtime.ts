@@ -74,6 +74,10 @@ class Runtime<Config> implements Exports {
     let consumed = 0;
     try {
       while (reader.next()) {
+        if (this.#outbox.discards(reader, consumed)) {
+          consumed += 1;
+          continue;
+        }
         const handler = this.#handlerOf(reader);
         if (handler !== undefined && this.#pending) break;
         consumed += 1;

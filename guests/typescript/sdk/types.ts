@@ -118,7 +118,7 @@ export interface MessageContext extends ActorContext {
    * comes is handled as any message. Returns the number of the subscription: the same in each life.
    */
   subscribe(pattern: string, options?: SubscribeOptions): number;
-  /** Takes a subscription back; the group is that of the subscription. */
+  /** Takes a subscription back: no message of it begins to be handled any more. The group is that of the subscription. */
   unsubscribe(pattern: string, options?: { group?: string }): void;
   /**
    * Watches an actor: `down` is called once when it has ended for good, soon if it has. A restart is no end. The

@@ -24,7 +24,7 @@ pub(super) struct Plan {
     pub consumed: u32,
     /// The actor stops itself.
     pub stops: bool,
-    /// Messages are put aside, or come back.
+    /// Messages that were consumed are put aside or dropped, or what was put aside comes back.
     pub stashes: bool,
     /// The handler waits for the answers to these tags, raw.
     pub awaits: Option<Vec<u8>>,
@@ -59,7 +59,7 @@ impl Plan {
                 effect::SUBSCRIBE if subscribe::read(frame.payload).is_none() => {
                     return Err(malformed("a subscribe effect is shorter than its pattern".to_owned()));
                 }
-                effect::STASH | effect::UNSTASH => plan.stashes = true,
+                effect::STASH | effect::UNSTASH | effect::DISCARD => plan.stashes = true,
                 effect::STOP => plan.stops = true,
                 // Waiting for nothing is no wait.
                 effect::AWAIT if frame.payload.len() >= 4 => plan.awaits = Some(frame.payload.to_vec()),

@@ -19,6 +19,7 @@ use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::spec::External;
 use crate::stash::Stash;
+use crate::topics::Unsubscribed;
 
 /// Grace of an actor that stopped itself (`STOP-3`); a request to stop carries its own.
 const OWN_STOP_MS: u64 = 5_000;
@@ -179,6 +180,16 @@ impl Shard {
         if let Some(tag) = self.cells.get(local as usize).filter(|cell| cell.external).map(|cell| cell.tag) {
             self.set_timer(OWN_STOP_MS, TimerKind::Grace(local, tag));
         }
+    }
+
+    /// Subscriptions of an actor have ended: what of them lies in a turn that its environment has.
+    pub(super) fn topics_in_hand(&self, local: u32, ended: &[u32]) -> Unsubscribed {
+        let parked = self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()?.parked.as_deref());
+        let Some(parked) = parked else { return Unsubscribed::Done };
+        let topics = Frames::new(parked.job.input.frames()).filter(|frame| frame.kind == frame::kind::TOPIC);
+        let mut tags: Vec<u32> = topics.map(|frame| frame.corr).filter(|tag| ended.contains(tag)).collect();
+        tags.dedup();
+        if tags.is_empty() { Unsubscribed::Done } else { Unsubscribed::InHand { job: parked.number, tags } }
     }
 
     /// Takes a job back without an answer, and tells the environment that it is over.

@@ -11,29 +11,31 @@ use crate::shared::Shared;
 use crate::spec::Overflow;
 use crate::stash::Stash;
 
-/// What is wrong with what a turn puts aside: only messages that it consumed can be, each once.
+/// What is wrong with what a turn puts aside or drops: only messages that it consumed can be, each once.
 pub(super) fn check_stash(output: &[u8], input: &TurnInput, consumed: u32) -> Option<String> {
     let frames: Vec<Frame<'_>> = Frames::new(input.frames()).take(consumed as usize).collect();
     let mut seen = vec![false; frames.len()];
     let effects = output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default();
-    for stash in Frames::new(effects).filter(|frame| frame.kind == effect::STASH) {
-        let at = stash.corr as usize;
+    for effect in Frames::new(effects).filter(|frame| matches!(frame.kind, effect::STASH | effect::DISCARD)) {
+        let what = if effect.kind == effect::STASH { "put aside" } else { "dropped" };
+        let at = effect.corr as usize;
         let Some((frame, seen)) = frames.get(at).zip(seen.get_mut(at)) else {
-            return Some(format!("frame {at} cannot be put aside, {consumed} were consumed"));
+            return Some(format!("frame {at} cannot be {what}, {consumed} were consumed"));
         };
-        if !frame.is_message() {
-            return Some(format!("frame {at} cannot be put aside, it is of kind {}", frame.kind));
+        let can = if effect.kind == effect::STASH { frame.is_message() } else { frame.kind == frame::kind::TOPIC };
+        if !can {
+            return Some(format!("frame {at} cannot be {what}, it is of kind {}", frame.kind));
         }
         if std::mem::replace(seen, true) {
-            return Some(format!("frame {at} is put aside twice"));
+            return Some(format!("frame {at} is {what} twice"));
         }
     }
     None
 }
 
 impl Shard {
-    /// Puts messages of a turn aside, and moves those that were put aside to `front`, in the order of the
-    /// effects. Returns how many of the turn's messages were not handled by it.
+    /// Puts messages of a turn aside or drops them, and moves those that were put aside to `front`, in the
+    /// order of the effects. Returns how many of the turn's messages were not handled by it.
     #[cold]
     pub(super) fn apply_stash(
         &mut self,
@@ -49,6 +51,13 @@ impl Shard {
                 effect::STASH => {
                     let message = Frames::new(input.frames()).nth(frame.corr as usize);
                     aside += message.map_or(0, |message| u32::from(self.put_aside(shared, local, &message)));
+                }
+                effect::DISCARD => {
+                    let message = Frames::new(input.frames()).nth(frame.corr as usize);
+                    if message.is_some_and(|message| message.kind == frame::kind::TOPIC) {
+                        self.count_unsubscribed(local);
+                        aside += 1;
+                    }
                 }
                 effect::UNSTASH => {
                     if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) {

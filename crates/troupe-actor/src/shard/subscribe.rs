@@ -8,7 +8,7 @@ use crate::frame::{self, Frame, effect};
 use crate::id::Address;
 use crate::shared::Shared;
 use crate::subscriptions::MAX_PER_ACTOR;
-use crate::topics::{Subscription, SubscriptionSpec, Target, TopicError};
+use crate::topics::{Subscription, SubscriptionSpec, Target, TopicError, Unsubscribed};
 
 /// The last message of a topic that was kept, for a subscription that came later.
 pub(super) struct Kept {
@@ -73,16 +73,16 @@ impl Shard {
         Ok(true)
     }
 
-    /// Takes the subscriptions to a pattern back that were made from outside. False when there was none.
-    pub(crate) fn unsubscribe_actor(&mut self, shared: &Shared, address: Address, pattern: &str) -> bool {
-        let Some((local, cell)) = self.resolve(address) else { return false };
+    /// Takes the subscriptions to a pattern back that were made from outside.
+    pub(crate) fn unsubscribe_actor(&mut self, shared: &Shared, address: Address, pattern: &str) -> Unsubscribed {
+        let Some((local, cell)) = self.resolve(address) else { return Unsubscribed::Nothing };
         let runs = cell.running;
         let all = cell.rare.as_deref().and_then(|rare| rare.subscriptions.as_deref());
         let tags = all.map(|all| all.outside(pattern)).unwrap_or_default();
         for tag in &tags {
             self.unsubscribe(shared, local, *tag, runs);
         }
-        !tags.is_empty()
+        if tags.is_empty() { Unsubscribed::Nothing } else { self.topics_in_hand(local, &tags) }
     }
 
     /// Makes the subscriptions that an actor is spawned with. When one is refused, the actor is taken out again.
@@ -153,8 +153,8 @@ impl Shard {
         self.forget_messages(shared, local, tag, in_turn);
     }
 
-    /// No message of a subscription that has ended is handled any more: not one that is queued, nor one of
-    /// the running turn that comes back.
+    /// No message of a subscription that has ended is handled any more: not one that is queued or put
+    /// aside, nor one of the running turn that comes back.
     fn forget_messages(&mut self, shared: &Shared, local: u32, tag: u32, in_turn: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         let in_hand = cell.in_hand;
@@ -177,20 +177,49 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         // The messages of a replay are the first ones, behind those in hand.
         let replay = cell.rare.as_deref().map_or(0, |rare| rare.replay.saturating_sub(in_hand));
+        let is_ended = |frame: &Frame<'_>| frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
         let (mut at, mut dropped, mut replayed) = (0, 0, 0);
         cell.mailbox.extract(&mut Vec::new(), |frame| {
             at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
-            let found = frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
+            let found = is_ended(frame);
             dropped += u32::from(found);
             replayed += u32::from(found && at <= replay);
             found
         });
+        if cell.stashed {
+            let stash = &mut cell.rare_mut().stash;
+            while stash.remove_first(is_ended, |_| dropped += 1) {}
+            cell.stashed = !stash.is_empty();
+        }
         for _ in 0..dropped {
-            self.counters.discard(LossReason::NoSubscriber);
-            cell.rare_mut().counters.discard(LossReason::NoSubscriber);
+            self.count_unsubscribed(local);
         }
         if replayed > 0 {
             self.replayed(shared, local, replayed);
+        }
+        if dropped > 0 {
+            self.made_room(shared, local);
+        }
+    }
+
+    /// Counts a message that nobody handles because its subscription has ended. It is no dead letter: who
+    /// takes a subscription back knows.
+    pub(super) fn count_unsubscribed(&mut self, local: u32) {
+        self.counters.discard(LossReason::NoSubscriber);
+        if let Some(cell) = self.cells.get_mut(local as usize) {
+            cell.rare_mut().counters.discard(LossReason::NoSubscriber);
+        }
+    }
+
+    /// Messages left a mailbox without a turn: those that wait for room come in.
+    fn made_room(&mut self, shared: &Shared, local: u32) {
+        let Some(cell) = self.cells.get(local as usize) else { return };
+        let (falls, backlog) = (cell.high && cell.is_low(), cell.backlog);
+        if falls {
+            self.observe_water(shared, local, false);
+        }
+        if backlog {
+            self.admit_waiting(local);
         }
     }
 }

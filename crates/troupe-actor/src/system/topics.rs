@@ -9,7 +9,7 @@ use crate::port::{Port, TopicMessage, write_completion};
 use crate::record::{self, Record};
 use crate::routed;
 use crate::shard::{Outbox, published};
-use crate::topics::{Route, Subscription, SubscriptionSpec, Target, TopicError};
+use crate::topics::{Route, Subscription, SubscriptionSpec, Target, TopicError, Unsubscribed};
 
 /// A message that an environment publishes.
 struct Outgoing<'a> {
@@ -152,9 +152,10 @@ impl ActorSystem {
     }
 
     /// Takes the subscriptions of an actor to this pattern back that it did not make itself. Afterwards no
-    /// message of them begins to be handled. False when there was none.
-    pub fn unsubscribe_actor(&self, address: Address, pattern: &str) -> bool {
-        self.with_shard(address, |shard, shared| shard.unsubscribe_actor(shared, address, pattern)).unwrap_or(false)
+    /// message of them begins to be handled (`TOP-7`).
+    pub fn unsubscribe_actor(&self, address: Address, pattern: &str) -> Unsubscribed {
+        let ended = self.with_shard(address, |shard, shared| shard.unsubscribe_actor(shared, address, pattern));
+        ended.unwrap_or(Unsubscribed::Nothing)
     }
 
     /// Subscribes an environment; it gets the kept messages that match before this returns.

@@ -135,6 +135,11 @@ impl Out {
         self.push(effect::UNSTASH, 0, 0, Address::NONE, &[]);
     }
 
+    /// Drops a topic message of the turn.
+    pub fn discard(&mut self, at: u32) {
+        self.push(effect::DISCARD, 0, at, Address::NONE, &[]);
+    }
+
     /// An effect that no version of the format has.
     pub fn unknown(&mut self) {
         self.push(999, 7, 1, Address::NONE, b"from the future");

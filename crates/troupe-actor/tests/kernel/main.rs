@@ -39,3 +39,4 @@ mod tree_ends;
 mod tree_storm;
 mod trees;
 mod turns;
+mod unsubscribed;

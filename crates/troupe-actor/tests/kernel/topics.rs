@@ -7,7 +7,7 @@ use troupe_actor::counters::LossReason;
 use troupe_actor::frame::{FLAG_REPORT, FLAG_RETAIN, Frame, kind};
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::{ActorSpec, Overflow};
-use troupe_actor::topics::SubscriptionSpec;
+use troupe_actor::topics::{SubscriptionSpec, Unsubscribed};
 
 use crate::common::{Actor, Log, Out, Settled, Topic, World, each, spawn_spec, trap};
 
@@ -293,8 +293,8 @@ fn nothing_is_handled_after_an_unsubscribe_returned() {
     for text in ["1", "2"] {
         world.publish("t", text);
     }
-    assert!(world.system.unsubscribe_actor(subscriber, "t"));
-    assert!(!world.system.unsubscribe_actor(subscriber, "t"));
+    assert_eq!(world.system.unsubscribe_actor(subscriber, "t"), Unsubscribed::Done);
+    assert_eq!(world.system.unsubscribe_actor(subscriber, "t"), Unsubscribed::Nothing);
     world.publish("t", "3");
     world.run();
     assert!(log.take().is_empty());
@@ -372,7 +372,7 @@ fn an_unsubscribe_ends_a_replay_of_its_messages() {
     world.system.hold(false);
     // The turn of three crashes; before the replay of it the subscription ends.
     world.system.run_until_idle();
-    assert!(world.system.unsubscribe_actor(subscriber, "t"));
+    assert_eq!(world.system.unsubscribe_actor(subscriber, "t"), Unsubscribed::Done);
     world.tell(subscriber, "after");
     world.advance(5_000);
     world.check();

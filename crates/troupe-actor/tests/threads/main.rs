@@ -11,3 +11,4 @@ mod quiet;
 mod races;
 mod traffic;
 mod trees;
+mod unsubscribed;

@@ -50,6 +50,7 @@ export function handle(turn: usize, length: usize): usize {
     message.read(frame);
     message.position = consumed;
     consumed++;
+    if (message.isTopic && out.discards(message.corr, message.position)) continue;
     actor!.receive(message);
     // Whoever waits for an answer handles nothing else meanwhile: the rest of the turn stays in the mailbox.
     if (out.waits) break;

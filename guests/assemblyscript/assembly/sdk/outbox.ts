@@ -20,6 +20,7 @@ const SET_TIMER: u32 = 16;
 const CANCEL_TIMER: u32 = 17;
 const STASH: u32 = 18;
 const UNSTASH: u32 = 19;
+const DISCARD: u32 = 20;
 const VERSION: u32 = 1;
 const HEADER: u32 = 24;
 const REPORT: u32 = 1 << 16;
@@ -32,10 +33,13 @@ let capacity: u32 = 0;
 let end: u32 = 0;
 /** The turn ends with a wait for an answer. */
 export let waits: bool = false;
+/** Subscriptions were taken back in this turn. */
+let unsubscribed: bool = false;
 
 export function begin(): void {
   end = 8;
   waits = false;
+  unsubscribed = false;
 }
 
 export function finish(consumed: u32): usize {
@@ -122,9 +126,22 @@ function subscription(kind: u32, tag: u32, pattern: string, group: string, once:
   memory.copy(named(payload, name, 8), changetype<usize>(label), label.byteLength);
 }
 
-/** Takes a subscription back. */
+/** Takes a subscription back: no message of it begins to be handled any more. */
 export function unsubscribe(tag: u32): void {
   open(UNSUBSCRIBE, tag, 0, 0, 0, 0);
+  unsubscribed = true;
+}
+
+/** Drops a topic message of the turn, of which this is the tag, if its subscription was taken back in this turn. */
+export function discards(tag: u32, position: u32): bool {
+  if (!unsubscribed) return false;
+  for (let frame = area + 8; frame < area + end; frame += (load<u32>(frame) + HEADER + 7) & ~7) {
+    if (load<u16>(frame, 4) == UNSUBSCRIBE && load<u32>(frame, 8) == tag) {
+      open(DISCARD, position, 0, 0, 0, 0);
+      return true;
+    }
+  }
+  return false;
 }
 
 function padded(length: u32): u32 {
