@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::hint::black_box;
 use std::sync::Arc;
 
+use crate::backlog::Backlog;
 use crate::behavior::Behavior;
 use crate::counters::Counters;
 use crate::health::Probe;
@@ -133,23 +134,6 @@ pub struct Bonds {
     pub unwanted: Vec<(u32, Option<Address>)>,
 }
 
-/// A message that waits for room in a full mailbox (`OVF-2`).
-#[derive(Debug)]
-pub struct Waiting {
-    /// Who waits: an actor (parked), or a port with its slot.
-    pub sender: Address,
-    /// A port's slot; 0 for an actor.
-    pub slot: u32,
-    /// Refused when it still waits then, in milliseconds of the shard's clock.
-    pub deadline: u64,
-    /// The frame.
-    pub frame: Vec<u8>,
-    /// The sender wants a send-failed frame if it is refused.
-    pub wants_report: bool,
-    /// The sending actor's incarnation; 0 for a port.
-    pub incarnation: u32,
-}
-
 /// What only some actors have.
 #[derive(Debug, Default)]
 pub struct Rare {
@@ -162,7 +146,7 @@ pub struct Rare {
     /// Counters other than accepted and handled.
     pub counters: Counters,
     /// Messages that wait for room.
-    pub overflow: VecDeque<Waiting>,
+    pub overflow: Backlog,
     /// When the armed timer of those is due; 0 when none is armed.
     pub overflow_timer: u64,
     /// Until then its full mailbox drops messages without a log line of its own, in milliseconds of the

@@ -10,6 +10,7 @@
 )]
 
 pub mod ask;
+pub mod backlog;
 pub mod behavior;
 pub mod cell;
 pub mod chain;

@@ -7,8 +7,9 @@
 use crate::frame::{self, Frame};
 use crate::id::Address;
 
-/// Largest buffer that is kept for reuse, in bytes.
-const KEEP_BYTES: usize = 64 * 1024;
+/// Largest buffer that is kept for reuse, in bytes: that of a full mailbox of the default size, with
+/// messages of the usual sizes. A smaller bound makes every turn of a flooded actor grow a new one.
+const KEEP_BYTES: usize = 512 * 1024;
 /// Most bytes of buffers that are kept for reuse.
 const KEEP_TOTAL: usize = 64 * 1024 * 1024;
 

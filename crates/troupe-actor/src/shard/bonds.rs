@@ -5,7 +5,8 @@
 //! reaches it (`MON-2`), and with the watched one, who tells.
 
 use super::Shard;
-use crate::cell::{Bonds, Cell, Waiter, Waiting};
+use crate::backlog::Waiting;
+use crate::cell::{Bonds, Cell, Waiter};
 use crate::frame::{self, Frame, effect};
 use crate::id::Address;
 use crate::mailbox::TurnInput;
@@ -105,8 +106,7 @@ impl Shard {
             let own = now.filter(|target| !bonds.watches.contains(&(tag, *target)));
             let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::DOWN && frame.corr == tag;
             let is_own = |frame: &Frame<'_>| is_it(frame) && own == Some(frame.address);
-            let waiting = rare.overflow.iter().filter_map(|waiting| frame::read(&waiting.frame, 0));
-            let mut left = waiting.filter(|frame| is_own(frame)).count();
+            let mut left = rare.overflow.iter().filter(|(_, frame)| is_own(frame)).count();
             let mut seen = 0;
             cell.mailbox.extract(&mut Vec::new(), |frame| {
                 seen += 1;
@@ -127,7 +127,7 @@ impl Shard {
                 drops
             });
             rare.queued_answers = rare.queued_answers.saturating_sub(dropped);
-            rare.overflow.retain(|waiting| frame::read(&waiting.frame, 0).is_none_or(|frame| !drops(&frame)));
+            drop(rare.overflow.extract(|_, frame| drops(frame)));
             cell.backlog = !rare.overflow.is_empty();
         }
         if replayed > 0 {
@@ -223,20 +223,14 @@ impl Shard {
         let Some(at) = bonds.watches.iter().position(|watch| *watch == (tag, from)) else { return };
         bonds.watches.swap_remove(at);
         let frame = Frame { kind: frame::kind::DOWN, flags: 0, corr: tag, address: from, payload };
-        let behind = rare.overflow.iter().any(|waiting| waiting.sender == from);
+        let behind = rare.overflow.iter().any(|(waiting, _)| waiting.sender == from);
         #[cfg(troupe_planted)]
         let behind = behind && !crate::planted::is(crate::planted::Bug::NoticeOvertakes);
         if behind {
-            let mut bytes = Vec::with_capacity(frame.encoded_len());
-            frame.write_to(&mut bytes);
-            rare.overflow.push_back(Waiting {
-                sender: from,
-                slot: 0,
-                deadline: u64::MAX,
-                frame: bytes,
-                wants_report: false,
-                incarnation: 0,
-            });
+            let waiting = Waiting { sender: from, slot: 0, deadline: u64::MAX, wants_report: false, incarnation: 0 };
+            if let Some(cell) = self.cells.get_mut(local as usize) {
+                cell.rare_mut().overflow.push(waiting, &frame, &mut self.pool);
+            }
             return;
         }
         rare.queued_answers += 1;

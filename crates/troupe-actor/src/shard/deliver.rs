@@ -152,12 +152,12 @@ impl Shard {
 
     fn take_signal(&mut self, shared: &Shared, signal: Signal) {
         match signal {
-            Signal::Park(address) => {
+            Signal::Park(address, times) => {
                 if let Some((_, cell)) = self.resolve(address) {
-                    cell.parked += 1;
+                    cell.parked += times;
                 }
             }
-            Signal::Unpark(address) => self.unpark(address),
+            Signal::Unpark(address, times) => self.unpark(address, times),
             Signal::Begin(place, child, incarnation) => self.begin_child(shared, place, child, incarnation),
             Signal::TakeDown(place, incarnation, grace_ms) => self.take_down(shared, place, incarnation, grace_ms),
             Signal::KillLife(place) => self.kill_place_life(shared, place),

@@ -72,10 +72,10 @@ const KEEP_DUE: usize = 4096;
 /// What shards tell each other besides messages. The tree is on the first shard.
 #[derive(Debug)]
 pub enum Signal {
-    /// A target of this actor is full.
-    Park(Address),
-    /// One full target has taken this actor's message, or refused it.
-    Unpark(Address),
+    /// A full target makes this many messages of this actor wait.
+    Park(Address, u32),
+    /// So many messages of this actor were taken by a full target, or refused.
+    Unpark(Address, u32),
     /// Begin a life in this place: the child's number, the incarnation.
     Begin(Address, u32, u32),
     /// End this life of this place in order, within a grace in milliseconds; the place stays.

@@ -1,14 +1,12 @@
 //! Full mailboxes (`OVF-2`): a message is refused, takes the place of the oldest one, or waits for
 //! room in order; an actor whose message waits is parked.
 
-use std::collections::VecDeque;
-
 use super::deliver::{Incoming, Lost, Terms, Wants};
 use super::{Shard, Signal, TimerKind};
 use crate::ask::AskState;
-use crate::cell::Waiting;
+use crate::backlog::Waiting;
 use crate::counters::LossReason;
-use crate::frame;
+use crate::frame::{self, Frame};
 use crate::id::Address;
 use crate::port::write_completion;
 use crate::record;
@@ -80,19 +78,17 @@ impl Shard {
             Ok(frame) => frame,
             Err(reason) => return self.refuse(shared, message, reason),
         };
-        let mut bytes = Vec::with_capacity(frame.encoded_len());
-        frame.write_to(&mut bytes);
         let deadline = self.now.saturating_add(wait_ms);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.backlog = true;
-        cell.rare_mut().overflow.push_back(Waiting {
+        let waiting = Waiting {
             sender: message.sender,
             slot: if message.wants == Wants::Nothing { 0 } else { message.corr },
             deadline,
-            frame: bytes,
             wants_report: message.wants == Wants::Report,
             incarnation: message.incarnation,
-        });
+        };
+        cell.rare_mut().overflow.push(waiting, &frame, &mut self.pool);
         self.arm_overflow(local, deadline);
         if message.sender.port().is_none() {
             self.park(message.sender);
@@ -120,18 +116,25 @@ impl Shard {
                 cell.parked += 1;
             }
         } else if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-            outbox.signals.push(Signal::Park(sender));
+            // A flood comes from one sender: one signal for all of it.
+            match outbox.signals.last_mut() {
+                Some(Signal::Park(last, times)) if *last == sender => *times += 1,
+                _ => outbox.signals.push(Signal::Park(sender, 1)),
+            }
         }
     }
 
-    pub(super) fn unpark(&mut self, sender: Address) {
+    /// So many messages of the sender wait no longer.
+    pub(super) fn unpark(&mut self, sender: Address, times: u32) {
         let owner = self.owner(sender.index);
         if owner != self.index {
-            if let Some(outbox) = self.outboxes.get_mut(owner as usize) {
-                outbox.signals.push(Signal::Unpark(sender));
+            let Some(outbox) = self.outboxes.get_mut(owner as usize) else { return };
+            match outbox.signals.last_mut() {
+                Some(Signal::Unpark(last, more)) if *last == sender => *more += times,
+                _ => outbox.signals.push(Signal::Unpark(sender, times)),
             }
         } else if let Some((local, cell)) = self.resolve(sender) {
-            cell.parked = cell.parked.saturating_sub(1);
+            cell.parked = cell.parked.saturating_sub(times);
             self.schedule(local);
         }
     }
@@ -139,42 +142,42 @@ impl Shard {
     /// Lets waiting messages in, in order, as far as there is room.
     #[cold]
     pub(super) fn admit_waiting(&mut self, local: u32) {
-        while let Some(waiting) = self.next_admitted(local) {
-            let Some(frame) = frame::read(&waiting.frame, 0) else { continue };
-            let Some(cell) = self.cells.get_mut(local as usize) else { return };
-            cell.mailbox.push(&frame, &mut self.pool);
-            if frame.kind == frame::kind::DOWN {
-                cell.rare_mut().queued_answers += 1;
-                continue;
-            }
-            cell.accepted += 1;
-            self.counters.accepted += 1;
+        while let Some((waiting, kind)) = self.admit_next(local) {
             match waiting.sender.port() {
+                _ if kind == frame::kind::DOWN => {}
                 #[cfg(troupe_planted)]
                 Some(_) if crate::planted::is(crate::planted::Bug::SendUnconfirmed) => {}
-                Some(port) if frame.kind == frame::kind::MESSAGE => {
+                Some(port) if kind == frame::kind::MESSAGE => {
                     if let Some(buffer) = self.completions_of(port) {
                         write_completion(buffer, waiting.slot, 0, &[]);
                     }
                 }
                 Some(_) => {}
-                None => self.unpark(waiting.sender),
+                None => self.unpark(waiting.sender, 1),
             }
         }
         self.schedule(local);
     }
 
-    fn next_admitted(&mut self, local: u32) -> Option<Waiting> {
+    /// Moves the first waiting frame into the mailbox, if there is room for it; who waited, and its kind.
+    fn admit_next(&mut self, local: u32) -> Option<(Waiting, u16)> {
         let cell = self.cells.get_mut(local as usize)?;
-        let first = cell.rare.as_deref()?.overflow.front()?;
-        let exempt = frame::read(&first.frame, 0).is_some_and(|frame| frame.kind == frame::kind::DOWN);
-        if !exempt && !cell.has_room(first.frame.len()) {
+        let (waiting, frame) = cell.rare.as_deref()?.overflow.front()?;
+        let (kind, is_notice) = (frame.kind, frame.kind == frame::kind::DOWN);
+        if !is_notice && !cell.has_room(frame.encoded_len()) {
             return None;
         }
-        let overflow = &mut cell.rare.as_deref_mut()?.overflow;
-        let waiting = overflow.pop_front();
-        cell.backlog = !overflow.is_empty();
-        waiting
+        cell.mailbox.push(&frame, &mut self.pool);
+        let rare = cell.rare.as_deref_mut()?;
+        rare.overflow.pop(&mut self.pool);
+        cell.backlog = !rare.overflow.is_empty();
+        if is_notice {
+            rare.queued_answers += 1;
+        } else {
+            cell.accepted += 1;
+            self.counters.accepted += 1;
+        }
+        Some((waiting, kind))
     }
 
     /// Refuses the messages that have waited long enough for room.
@@ -183,16 +186,14 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         rare.overflow_timer = 0;
-        let all = std::mem::take(&mut rare.overflow);
-        let (late, rest): (VecDeque<_>, VecDeque<_>) = all.into_iter().partition(|waiting| waiting.deadline < now);
-        rare.overflow = rest;
+        let late = rare.overflow.extract(|waiting, _| waiting.deadline < now);
         cell.backlog = !rare.overflow.is_empty();
-        let next = rare.overflow.iter().map(|waiting| waiting.deadline).min();
+        let next = rare.overflow.iter().map(|(waiting, _)| waiting.deadline).min();
         if let Some(next) = next {
             self.arm_overflow(local, next);
         }
-        for waiting in late {
-            self.refuse_one_waiting(shared, local, &waiting, LossReason::MailboxFull);
+        for (waiting, frame) in late.iter() {
+            self.refuse_one_waiting(shared, local, waiting, &frame, LossReason::MailboxFull);
         }
         // What waited behind a large message may fit now.
         self.admit_waiting(local);
@@ -203,13 +204,19 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.backlog) else { return };
         cell.backlog = false;
         let all = std::mem::take(&mut cell.rare_mut().overflow);
-        for waiting in all {
-            self.refuse_one_waiting(shared, local, &waiting, reason);
+        for (waiting, frame) in all.iter() {
+            self.refuse_one_waiting(shared, local, waiting, &frame, reason);
         }
     }
 
-    fn refuse_one_waiting(&mut self, shared: &Shared, local: u32, waiting: &Waiting, reason: LossReason) {
-        let Some(frame) = frame::read(&waiting.frame, 0) else { return };
+    fn refuse_one_waiting(
+        &mut self,
+        shared: &Shared,
+        local: u32,
+        waiting: &Waiting,
+        frame: &Frame<'_>,
+        reason: LossReason,
+    ) {
         if frame.kind == frame::kind::DOWN {
             return;
         }
@@ -234,7 +241,7 @@ impl Shard {
         #[cfg(troupe_planted)]
         let is_port = is_port || crate::planted::is(crate::planted::Bug::ParkedForEver);
         if !is_port {
-            self.unpark(waiting.sender);
+            self.unpark(waiting.sender, 1);
         }
     }
 }
