@@ -110,6 +110,7 @@ test('the defaults are those of the options page', t => {
     origin: 0,
     state: null,
     subscribe: [],
+    pressure: false,
     trapOn: [],
   });
   const { name, native, keepAlive, limits } = systemSettings({ seed: 5 });

@@ -9,6 +9,7 @@ import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
 import type { HealthAnswer } from './health.js';
 import type { Monitor } from './monitor.js';
+import type { Queued } from './queued.js';
 import type { RequestOptions } from './request-options.js';
 import type { Timer, TimerOptions } from './timer.js';
 import type { SubscribeActorOptions } from './topics.js';
@@ -38,6 +39,8 @@ export interface ActorContext<State = undefined, Message = never> {
   readonly topic: string | undefined;
   /** Whether it was published before the subscription began, and kept. */
   readonly retained: boolean;
+  /** What waits in its mailbox behind the message in hand, with the option `pressure`; otherwise `undefined`. */
+  readonly queued: Queued | undefined;
   /** The actor itself. */
   readonly self: ActorRef<Message, unknown>;
   /** Which life this is: 1 for the first. */

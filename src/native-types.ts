@@ -67,6 +67,8 @@ export interface NativeSpawnOptions {
   readonly state: Uint8Array | null;
   /** Topics that it is subscribed to. */
   readonly subscribe: readonly NativeSubscription[];
+  /** Each of its turns begins with a frame that says how full its mailbox is. */
+  readonly pressure: boolean;
 }
 
 /** A subscription. */

@@ -166,6 +166,8 @@ export interface SpawnOptions {
   readonly backoff?: BackoffKind | BackoffOptions | undefined;
   /** What happens to a message for a full mailbox; default `'wait'`. */
   readonly overflow?: OverflowPolicy | undefined;
+  /** Whether it is told how full its mailbox is: `context.queued`, in guests too; default `false`. */
+  readonly pressure?: boolean | undefined;
   /** Limits of this actor, over those of the system. */
   readonly limits?: Limits | undefined;
   /** How messages and replies are written; default bytes. */
@@ -232,6 +234,7 @@ export const actorFields = {
   startupTimeout: duration({ min: 1, max: DAY_MS, infinite: true }),
   restart: oneOf('permanent', 'transient', 'temporary'),
   overflow: oneOf('wait', 'reject', 'drop-newest', 'drop-oldest'),
+  pressure: flag,
   limits,
   codec: instance('a codec: an object with encode and decode', isCodec),
   inline: flag,
@@ -408,6 +411,7 @@ export function actorTemplate(given: CheckedActor, { limits, inline, local }: Ac
     state: given.stateInConfig ? stateBytes(given.state, join(path, 'state')) : null,
     ...faultsTemplate(given.faults),
     subscribe: given.subscribe ?? [],
+    pressure: given.pressure ?? false,
   };
 }
 

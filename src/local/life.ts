@@ -7,6 +7,7 @@ import type { Duration } from '../duration.js';
 import { createError, type TroupeError } from '../errors.js';
 import type { Monitor } from '../monitor.js';
 import type { Address, Port } from '../port.js';
+import type { Queued, QueueView } from '../queued.js';
 import type { RefCore } from '../ref-core.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
 import { every, onceAfter, type Timer, type TimerOptions, type TimerPlan, timerKey } from '../timer.js';
@@ -62,6 +63,8 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   inHand: 'message' | 'tick' | undefined = undefined;
   /** Periods that went by while the tick in hand waited. */
   missed = 0;
+  /** Its mailbox, if it is told of it. */
+  queue: QueueView | undefined = undefined;
   /** What the handler wants with its stash: kinds of effects, in order. */
   stashing: number[] = [];
   #timers: LifeTimers | undefined;
@@ -144,6 +147,10 @@ class Context implements ActorContext<unknown, never> {
 
   get retained(): boolean {
     return this.#life.retained;
+  }
+
+  get queued(): Queued | undefined {
+    return this.#life.queue?.now;
   }
 
   get self(): ActorRef<never, unknown> {

@@ -9,6 +9,7 @@ import type { ActorRef } from '../actor-ref.js';
 import type { Broker } from '../broker.js';
 import { WORK } from '../native.js';
 import type { Address } from '../port.js';
+import { QueueView } from '../queued.js';
 import type { Callers } from './callers.js';
 import { Job } from './job.js';
 import { Life } from './life.js';
@@ -54,6 +55,8 @@ const TOPIC = 7;
 const RETAINED = 2 << 16;
 const DOWN = 6;
 const TIMER = 8;
+/** In front of the turns of actors with the option `pressure`. */
+const PRESSURE = 10;
 /** Bytes in front of a timer's own payload: missed periods and a zero word. */
 const TICK_HEAD_BYTES = 8;
 const FRAME_BYTES = 24;
@@ -254,7 +257,9 @@ export class LocalActors {
         job.context = job.bytes.subarray(from, from + length);
         continue;
       }
-      if (kind !== MESSAGE && kind !== ASK && kind !== TOPIC && kind !== DOWN && kind !== TIMER) {
+      if (kind === PRESSURE) life.queue = new QueueView(words, word + 1, from >>> 2);
+      else life.queue?.take(isMessage(kind), length);
+      if (!isMessage(kind) && kind !== DOWN && kind !== TIMER) {
         // Nothing that a handler could see.
         job.done += 1;
         continue;
@@ -412,6 +417,10 @@ export class LocalActors {
     this.#options.port.isAboutLocal = true;
     this.#options.port.submit(job.life.actor.address, kind | single, payload, job.number, 0);
   }
+}
+
+function isMessage(kind: number): boolean {
+  return kind === MESSAGE || kind === ASK || kind === TOPIC;
 }
 
 function topicAt(bytes: Uint8Array, from: number, length: number): string {

@@ -186,6 +186,7 @@ fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<Atomic
         parent: None,
         health: None,
         state: None,
+        pressure: false,
         subscriptions: Vec::new(),
         observed: Observed::default(),
     };

@@ -93,6 +93,7 @@ fn spec(batches: bool) -> ActorSpec {
         health: None,
         observed: Observed::default(),
         state: None,
+        pressure: false,
         subscriptions: Vec::new(),
     }
 }

@@ -38,8 +38,9 @@ pub struct Cell {
     pub backlog: bool,
     /// One message a turn: after a slow turn, or because its behavior or an observer asks for it (`TURN-5`).
     pub single: bool,
-    /// A test injects faults into its turns.
-    pub faulty: bool,
+    /// Something is done with each of its turns before it is given out: a test injects faults, or a frame says
+    /// how full the mailbox is.
+    pub prepares: bool,
     /// Its jobs are done by an environment (see [`crate::spec::External`]).
     pub external: bool,
     /// Its last turn in the queue's order was one message, answered to its sender.
@@ -228,7 +229,7 @@ impl Cell {
             running: false,
             backlog: false,
             single: false,
-            faulty: false,
+            prepares: false,
             external: false,
             answers: false,
             attention: false,
@@ -260,9 +261,9 @@ impl Cell {
         self.generation = generation;
         self.tag = tag;
         self.since = now;
-        self.mailbox = Mailbox::new(spec.mailbox.overflow == Overflow::DropOldest);
+        self.mailbox = Mailbox::new(spec.mailbox.overflow == Overflow::DropOldest || spec.pressure);
         self.set_status(if spec.lazy { Status::Creating } else { Status::Starting });
-        self.faulty = spec.faults.is_some();
+        self.prepares = spec.faults.is_some() || spec.pressure;
         self.external = spec.external.is_some();
         self.observed = spec.observed.messages;
         self.spec = Some(spec);

@@ -48,6 +48,10 @@ pub mod kind {
     /// For environments, in front of an ask: its [`Context`](crate::chain::Context), which the asks made on its
     /// behalf bring along. No frame of a turn: it is not counted.
     pub const CONTEXT: u16 = 9;
+    /// In front of a turn of an actor that is told how full its mailbox is (`OVF-6`); payload: `u32` messages
+    /// queued, those of this turn included, `u32` bytes of everything queued, `u32` messages and `u32` bytes that
+    /// the mailbox holds at most, `u32::MAX` for no bound. Flag [`FLAG_HIGH`](super::FLAG_HIGH).
+    pub const PRESSURE: u16 = 10;
 
     /// Configuration: eight random bytes to seed the guest's generator.
     pub const SEED: u16 = 32;
@@ -130,6 +134,8 @@ pub const FLAG_REPORT: u16 = 1;
 /// On a publish effect: keep the message as the last value of its topic, for subscriptions to come.
 /// On a topic frame: this is such a last value.
 pub const FLAG_RETAIN: u16 = 2;
+/// On a pressure frame: the mailbox is filled to its high-water mark, or messages wait for room in it.
+pub const FLAG_HIGH: u16 = 1;
 /// On a message frame: it is the tick of a timer that was set from outside, whose number is the correlation.
 pub const FLAG_TICK: u16 = 16;
 /// In the options of a subscribe effect: one message makes one copy for all subscriptions of this

@@ -62,6 +62,15 @@ impl TurnInput {
         self.buffer.get(self.start..self.end).unwrap_or_default()
     }
 
+    /// Leaves the frame out that says how full the mailbox was: the turn is given back, and the next one has its own.
+    #[inline]
+    pub fn strip_pressure(&mut self) {
+        if let Some(first) = frame::read(self.frames(), 0).filter(|first| first.kind == frame::kind::PRESSURE) {
+            self.start += first.encoded_len();
+            self.count -= 1;
+        }
+    }
+
     /// Where the frame after the first `consumed` ones begins.
     #[must_use]
     pub fn offset_after(&self, consumed: u32) -> usize {

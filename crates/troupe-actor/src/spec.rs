@@ -54,6 +54,8 @@ pub struct ActorSpec {
     pub lazy: bool,
     /// Idle turns may run on a port's own thread.
     pub inline: bool,
+    /// Each turn begins with a frame that says how full the mailbox is (`OVF-6`).
+    pub pressure: bool,
     /// What is to go wrong, in a test.
     pub faults: Option<Box<Faults>>,
     /// Longest start by the clock on the wall, in milliseconds (`STA-2`); `u64::MAX` for no bound.

@@ -92,6 +92,7 @@ pub struct NativeSpawnOptions {
     pub origin: u32,
     pub state: Either<Uint8Array, Null>,
     pub subscribe: Vec<NativeSubscription>,
+    pub pressure: bool,
 }
 
 /// Milliseconds; `Infinity`, and its stand-in of 32 bits, are `None`.
@@ -162,6 +163,7 @@ impl NativeSpawnOptions {
             user: self.user.to_vec(),
             lazy: self.start == 1,
             inline: false,
+            pressure: self.pressure,
             faults: self.faults(),
             start_ms: milliseconds(self.start_timeout_ms),
             external: None,

@@ -19,6 +19,7 @@ export const KIND = {
   topic: 7,
   down: 6,
   timer: 8,
+  pressure: 10,
   seed: 32,
   incarnation: 33,
   peer: 34,

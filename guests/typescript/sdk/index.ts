@@ -18,6 +18,7 @@ export type {
   MessageContext,
   Payload,
   PublishOptions,
+  Queued,
   Refusal,
   SubscribeOptions,
   TellOptions,

@@ -9,6 +9,7 @@ import type {
   MessageContext,
   Payload,
   PublishOptions,
+  Queued,
   SubscribeOptions,
   TellOptions,
   Timer,
@@ -73,6 +74,9 @@ export class Message implements MessageContext {
   }
   get log(): Log {
     return this.#actor.log;
+  }
+  get queued(): Queued | undefined {
+    return this.#outbox.queue.now;
   }
   random(): number {
     return this.#actor.random();

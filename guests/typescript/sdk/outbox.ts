@@ -1,6 +1,7 @@
 /** Everything that leaves the actor: effects of the turn, and the asks that are still open. */
 import { AskError, print } from './errors.js';
 import { Address, EFFECT, type FrameReader, KIND, ResultWriter } from './frames.js';
+import { Queue } from './queue.js';
 import { Timers } from './timers.js';
 import type { AskOptions, Down, Payload, PublishOptions, Refusal, SubscribeOptions, TellOptions } from './types.js';
 
@@ -20,6 +21,7 @@ export class Outbox {
   /** Whether the actor can be told of an end. */
   readonly hearsDown: boolean;
   readonly writer = new ResultWriter();
+  readonly queue = new Queue();
   readonly timers = new Timers({
     nextTag: () => this.#nextTag(),
     check: verb => this.#mustBeUp(verb),

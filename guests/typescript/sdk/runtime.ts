@@ -75,12 +75,14 @@ class Runtime<Config> implements Exports {
     try {
       while (reader.next()) {
         if (this.#outbox.discards(reader, consumed)) {
+          this.#outbox.queue.take(reader);
           consumed += 1;
           continue;
         }
         const handler = this.#handlerOf(reader);
         if (handler !== undefined && this.#pending) break;
         consumed += 1;
+        this.#outbox.queue.take(reader);
         if (handler !== undefined) this.#begin(reader, handler, consumed - 1);
         else if (reader.kind === KIND.timer) this.#outbox.timers.tick(reader)?.run?.();
         else if (reader.kind === KIND.reply || reader.kind === KIND.askFailed) this.#outbox.settle(reader);

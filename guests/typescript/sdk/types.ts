@@ -88,6 +88,20 @@ export interface ActorContext {
   random(): number;
 }
 
+/** What waits in the actor's mailbox behind the message in hand: as it was when the turn began, less what was taken since. */
+export interface Queued {
+  /** Messages that wait. */
+  readonly messages: number;
+  /** Bytes of everything that waits, with the header of each message. */
+  readonly bytes: number;
+  /** Most messages that the mailbox holds; `Infinity` for no bound. */
+  readonly capacity: number;
+  /** Most bytes that it holds; `Infinity` for no bound. */
+  readonly capacityBytes: number;
+  /** Whether it was filled to 80 % of one of its bounds, or somebody waited for room in it. */
+  readonly high: boolean;
+}
+
 /** What a handler is given with a message. */
 export interface MessageContext extends ActorContext {
   /** Who sent or published it; undefined when it came from outside of the system. */
@@ -98,6 +112,8 @@ export interface MessageContext extends ActorContext {
   readonly topic: string | undefined;
   /** Whether it was published before the subscription began, and kept. */
   readonly retained: boolean;
+  /** What waits behind this message, with the spawn option `pressure`; otherwise undefined. */
+  readonly queued: Queued | undefined;
   /** Answers the ask, once. Answering a message that is no ask is an error. */
   reply(payload: Payload): void;
   /** Fails the ask with an error of the actor's own, once. */

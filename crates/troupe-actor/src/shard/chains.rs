@@ -53,8 +53,10 @@ impl Shard {
     #[cold]
     pub(super) fn take_in_hand(&mut self, job: &Job, consumed_end: usize, tags: Vec<u8>) {
         let consumed = job.input.buffer.get(job.input.start..consumed_end).unwrap_or_default();
-        let is_answer = |kind| matches!(kind, frame::kind::REPLY | frame::kind::ASK_FAILED | frame::kind::TIMER);
-        let last = Frames::new(consumed).filter(|frame| !is_answer(frame.kind)).last();
+        let is_told = |kind| {
+            matches!(kind, frame::kind::REPLY | frame::kind::ASK_FAILED | frame::kind::TIMER | frame::kind::PRESSURE)
+        };
+        let last = Frames::new(consumed).filter(|frame| !is_told(frame.kind)).last();
         let request = match last {
             Some(frame) if frame.kind == frame::kind::ASK => {
                 self.deadline_of(job.local, frame.corr).map(|deadline| (frame.corr, deadline))

@@ -82,7 +82,8 @@ impl Shard {
     }
 
     /// A killed actor's last job came back: what was in hand is discarded with the queue.
-    pub(super) fn commit_killed(&mut self, shared: &Shared, job: Job, behavior: Option<Box<dyn Behavior>>) {
+    pub(super) fn commit_killed(&mut self, shared: &Shared, mut job: Job, behavior: Option<Box<dyn Behavior>>) {
+        job.input.strip_pressure();
         let (local, start, count) = (job.local, job.input.start, job.input.count);
         #[cfg(troupe_planted)]
         let (start, count) =

@@ -286,6 +286,9 @@ impl Shard {
     fn advance(&mut self, shared: &Shared, job: &mut Job, result: &[u8]) {
         let local = job.local;
         let consumed = frame::word(result, 4).unwrap_or(0).min(job.input.count.saturating_sub(1));
+        if consumed == 0 {
+            job.input.strip_pressure();
+        }
         let answered = self.apply_effects(shared, local, result);
         let consumed_end = job.input.offset_after(consumed);
         // What came back would stand behind the message in hand: it stays aside until that is done.

@@ -3,6 +3,7 @@
 use super::deliver::{Incoming, Terms, Wants};
 use super::{Job, Outcome, Shard};
 use crate::chain::Context;
+use crate::frame::{Frames, kind};
 use crate::id::Address;
 use crate::record::{self, Record};
 use crate::shared::Shared;
@@ -17,8 +18,7 @@ impl Shard {
         cell.is_some_and(|cell| {
             cell.tag == target.tag
                 && cell.is_idle()
-                && !cell.faulty
-                && cell.spec.as_deref().is_some_and(|spec| spec.inline)
+                && cell.spec.as_deref().is_some_and(|spec| spec.inline && spec.faults.is_none())
                 && cell.behavior.as_deref().is_some_and(|behavior| behavior.runs_inline())
         })
     }
@@ -60,7 +60,7 @@ impl Shard {
         let local = job.local;
         let timeout = job.timeout;
         let done = matches!(job.outcome, Outcome::Done | Outcome::Crashed(_));
-        let number = crate::frame::read(job.input.frames(), 0).map(|frame| frame.corr);
+        let number = Frames::new(job.input.frames()).find(|frame| frame.kind == kind::ASK).map(|frame| frame.corr);
         self.refresh_clock(shared);
         (self.inline.number, self.inline.timeout) = (number, timeout);
         self.commit(shared, job);

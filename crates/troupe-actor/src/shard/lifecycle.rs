@@ -161,8 +161,9 @@ impl Shard {
     }
 
     /// A turn crashed. One message is the culprit; several are tried again one at a time (`TURN-3`).
-    pub(super) fn fail_turn(&mut self, shared: &Shared, job: Job, crash: &Crash) {
+    pub(super) fn fail_turn(&mut self, shared: &Shared, mut job: Job, crash: &Crash) {
         let local = job.local;
+        job.input.strip_pressure();
         self.emit_crash(shared, local, crash);
         let reason = ExitReason::from(crash);
         let uptime_ms = self.cells.get(local as usize).map_or(0, |cell| self.now.saturating_sub(cell.since));

@@ -26,6 +26,7 @@ mod look;
 mod observe;
 mod overflow;
 mod place;
+mod pressure;
 mod publish;
 mod quiet;
 mod shutdown;

@@ -8,7 +8,7 @@ use super::stash::check_stash;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
-use crate::cell::{Cell, Ending};
+use crate::cell::Ending;
 use crate::counters::LossReason;
 use crate::frame::{self, Frames};
 use crate::mailbox::{TurnInput, Verdict};
@@ -72,16 +72,6 @@ fn judge_ask(table: &mut AskTable, tally: &mut Tally, number: u32, first: bool) 
 fn check(plan: Plan, output: &[u8], job: &Job) -> Result<Plan, Box<Crash>> {
     let fault = if plan.stashes { check_stash(output, &job.input, plan.consumed) } else { None };
     fault.map_or(Ok(plan), |what| Err(malformed(what)))
-}
-
-/// Makes the turn crash, if a test wants one of its messages to.
-#[cold]
-fn inject(cell: &Cell, job: &mut Job) {
-    let Some(faults) = cell.spec.as_deref().and_then(|spec| spec.faults.as_deref()) else { return };
-    let failed = cell.rare.as_deref().map_or(0, |rare| rare.counters.failed);
-    if let Some(crash) = faults.of_turn(cell.handled + failed, job.messages) {
-        job.work = Work::Fail(Box::new(crash));
-    }
 }
 
 impl Shard {
@@ -152,17 +142,18 @@ impl Shard {
             rare.replay_in_hand = job.messages + notices(&job.input, job.input.end);
         }
         job.behavior = cell.behavior.take();
-        if cell.faulty {
-            inject(cell, job);
-        }
         cell.running = true;
         cell.turn = turn;
         cell.began = self.now;
         cell.in_hand = job.messages;
+        let prepares = cell.prepares;
         if EVENTS && (cell.observed | self.observes) {
             self.observe_received(shared, job);
         }
         self.running += 1;
+        if prepares {
+            self.prepare_turn(job);
+        }
         true
     }
 
@@ -291,6 +282,9 @@ impl Shard {
     fn apply_turn(&mut self, shared: &Shared, job: &mut Job, behavior: Box<dyn Behavior>, mut plan: Plan) {
         let local = job.local;
         let queued = self.run_queue.len();
+        if plan.consumed == 0 {
+            job.input.strip_pressure();
+        }
         let consumed_end = job.input.offset_after(plan.consumed);
         if let Some(tags) = plan.awaits.take() {
             self.take_in_hand(job, consumed_end, tags);
@@ -411,7 +405,8 @@ impl Shard {
     }
 
     /// Nothing ran: the turn goes back to the front of the mailbox.
-    fn give_turn_back(&mut self, shared: &Shared, job: Job) {
+    fn give_turn_back(&mut self, shared: &Shared, mut job: Job) {
+        job.input.strip_pressure();
         let start = job.input.start;
         self.requeue_rest(&job, start);
         let count = job.input.count;

@@ -420,6 +420,7 @@ pub fn spawn_spec(actor: Actor) -> ActorSpec {
         parent: None,
         health: None,
         state: None,
+        pressure: false,
         subscriptions: Vec::new(),
         observed: Observed::default(),
     }

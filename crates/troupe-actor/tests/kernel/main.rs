@@ -24,6 +24,7 @@ mod ordering;
 mod overflow;
 mod place_timers;
 mod pools;
+mod pressure;
 mod replay;
 mod restarts;
 mod shutdown;

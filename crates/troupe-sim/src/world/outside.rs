@@ -119,6 +119,7 @@ impl World {
             parent: None,
             health: traits.health,
             state: None,
+            pressure: false,
             subscriptions: Vec::new(),
             observed: Observed::default(),
         }

@@ -7,6 +7,7 @@ import { Actor } from "./actor";
 import { configure } from "./config";
 import { Message } from "./message";
 import * as out from "./outbox";
+import * as queue from "./queue";
 
 let actor: Actor | null = null;
 const message = new Message();
@@ -48,6 +49,7 @@ export function handle(turn: usize, length: usize): usize {
   out.begin();
   for (let frame = turn; frame < end; frame = message.next) {
     message.read(frame);
+    queue.take(frame);
     message.position = consumed;
     consumed++;
     if (message.isTopic && out.discards(message.corr, message.position)) continue;

@@ -32,3 +32,4 @@ export {
   unsubscribe,
 } from "./outbox";
 export { stop as stopSelf } from "./outbox";
+export { capacity, capacityBytes, isHigh, queued, queuedBytes } from "./queue";
