@@ -41,7 +41,6 @@ function portOn(native: FakeNative, inline = false): Port {
     onWork: ignore,
     onTopic: ignore,
     onFault,
-    isObserving,
   });
 }
 

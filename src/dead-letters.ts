@@ -2,7 +2,6 @@
  * Dead letters: records of messages that nobody handled. They are kept natively; here they are listed, heard
  * of and sent again.
  */
-import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ActorRef, isActorRef } from './actor-ref.js';
 import { either, flag, integer, isObject, mismatch, shape, size } from './check.js';
 import type { Size } from './duration.js';
@@ -120,12 +119,6 @@ export interface DeadLetterOptions {
   readonly isClosed: () => boolean;
 }
 
-/**
- * Set while somebody who observes dead letters runs, and for what follows from that. It is the context of a call and
- * no state; two systems share it, lest the listeners of each make the other's hear.
- */
-let observing: AsyncLocalStorage<true> | undefined;
-
 /** The dead letters of one system. */
 export class DeadLetterOffice {
   readonly #options: DeadLetterOptions;
@@ -182,19 +175,6 @@ export class DeadLetterOffice {
     const payload = captures && !isClosed() ? (native.deadLetter(id)?.payload ?? null) : null;
     return publicForm({ id, sender, target, reason: reason as string, size: bytes, time, payload });
   }
-
-  /**
-   * Makes of a function one that observes dead letters. What it sends, now or later, is never told to
-   * anybody who observes them: a listener that cannot deliver would hear of itself for ever (`DL-3`).
-   */
-  observer<Args extends unknown[]>(observe: (...args: Args) => unknown): (...args: Args) => unknown {
-    observing ??= new AsyncLocalStorage();
-    const storage = observing;
-    return (...args) => storage.run(true, observe, ...args);
-  }
-
-  /** Whether what runs now follows from observing dead letters. */
-  readonly isObserving = (): boolean => observing?.getStore() === true;
 }
 
 /** A dead letter in its public form. */

@@ -22,6 +22,7 @@ import {
   type NativeAddress,
   type NativeEvent,
 } from './native.js';
+import { asObserver } from './observing.js';
 
 /** Something that happened to an actor. */
 export interface ActorEvent {
@@ -277,8 +278,7 @@ export class EventHub {
       });
     }
     // A listener runs in the context it was added in, whatever caused the event.
-    const { letters } = this.#options;
-    const own = name === 'deadletter' ? letters.observer(listener as Listener) : (listener as Listener);
+    const own = name === 'deadletter' ? asObserver(listener as Listener) : (listener as Listener);
     const bound: Listener = AsyncResource.bind(own);
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set.add(bound));
@@ -312,7 +312,7 @@ export class EventHub {
     // What concerns several messages at a time is told message by message.
     for (const one of event.sizes?.map(size => ({ ...event, size })) ?? [event]) {
       const value = this.#publicForm(one);
-      if (name === 'deadletter') this.#options.letters.observer(() => published?.publish(value))();
+      if (name === 'deadletter') asObserver(() => published?.publish(value))();
       else published?.publish(value);
       for (const listener of listeners ?? []) this.#call(name, listener, value);
     }

@@ -9,6 +9,7 @@ import type { NativeFailure, TroupeError } from './errors.js';
 import { parseFailure } from './failures.js';
 import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
 import { FLUSH, INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
+import { isObserving } from './observing.js';
 import type { Publication } from './publication.js';
 import { type Slot, Slots, tableFull, type Waiter } from './slots.js';
 import { TurnBudget } from './turn-budget.js';
@@ -41,8 +42,6 @@ export interface PortOptions {
   /** Takes a published message; see {@link TOPIC_SLOT}. */
   readonly onTopic: OnTopic;
   readonly onFault: (error: unknown) => void;
-  /** Whether what runs now follows from observing dead letters. */
-  readonly isObserving: () => boolean;
 }
 
 /** A message; nobody waits. */
@@ -113,7 +112,6 @@ export class Port {
   readonly #observer: Address;
   /** The same, on behalf of an actor that it runs: what that one sends while it is drained is not refused. */
   readonly onBehalf: Address;
-  readonly #isObserving: () => boolean;
   #used = 0;
   #records = 0;
   #scheduled = false;
@@ -136,7 +134,6 @@ export class Port {
     this.self = { index: (0x80000000 | index) >>> 0, tagLo: 0, tagHi: 0 };
     this.onBehalf = { ...this.self, tagHi: 1 };
     this.#observer = { ...this.self, tagHi: 2 };
-    this.#isObserving = options.isObserving;
     this.hot = native.hot();
     const finish = (slot: Slot): void => this.#finish(slot);
     this.#completions = new Completions({
@@ -183,7 +180,7 @@ export class Port {
 
   /** This environment, as the sender of what runs now. */
   get sender(): Address {
-    return this.#isObserving() ? this.#observer : this.self;
+    return isObserving() ? this.#observer : this.self;
   }
 
   /** Appends something to publish. */

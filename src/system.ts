@@ -123,7 +123,6 @@ export class ActorSystem extends TopicSpace {
       onWork: (kind, bytes, start, end) => this.#actors.receive(kind, bytes, start, end),
       onTopic: (bytes, start, end) => this.#broker.receive(bytes, start, end),
       onFault: error => this.#events.fault(error),
-      isObserving: this.#letters.isObserving,
     });
     this.#owner = {
       port: this.#port,
