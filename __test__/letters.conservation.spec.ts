@@ -1,7 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { type ActorRef, actor, type LossReason, text } from '../src/index.js';
 import { createTestSystem, type TestSystem } from '../src/testing/index.js';
-import { balanced } from './helpers/system.js';
+import { bytes } from './helpers/bytes.js';
+import { balanced, guest } from './helpers/system.js';
 
 const picky = actor({
   codec: text(),
@@ -11,10 +12,57 @@ const picky = actor({
   },
 });
 
-type Lose = (system: TestSystem) => Promise<ActorRef<string, string> | undefined>;
+type Lose = (system: TestSystem) => Promise<ActorRef<string, unknown> | undefined>;
 
-/** Each loses exactly one message for its reason, and no other but what makes it so. */
-const WAYS: { readonly [Reason in LossReason]?: Lose } = {
+/** Backs off for a second from its second crash on. */
+const SLOW = { backoff: { initial: '1s', jitter: 0 } } as const;
+
+async function crashTwice(system: TestSystem, ref: ActorRef<string, unknown>): Promise<void> {
+  for (let count = 0; count < 2; count += 1) {
+    ref.tell('boom');
+    await system.runUntilIdle();
+  }
+}
+
+/**
+ * Each loses exactly one message for its reason, and no other but what makes it so. A reason without an entry does not
+ * compile; that of a shutdown has a test of its own below.
+ */
+const WAYS: { readonly [Reason in Exclude<LossReason, 'shutdown'>]: Lose } = {
+  'no-such-actor': async system => {
+    // A guest that makes an address up.
+    const forger = await system.spawn(await system.load(guest('forge-address')));
+    forger.tell(new Uint8Array(Uint32Array.of(7, 1, 1).buffer));
+    return undefined;
+  },
+  'stash-full': async system => {
+    const aside = actor({ codec: text(), handle: (_: string, { stash }) => stash() });
+    const ref = await system.spawn(aside, { overflow: 'reject', limits: { mailbox: 1 } });
+    for (const message of ['aside', 'no room']) {
+      ref.tell(message);
+      await system.runUntilIdle();
+    }
+    await ref.stop({ drain: true });
+    return undefined;
+  },
+  'no-subscriber': async system => {
+    const ref = await system.spawn(picky, { ...SLOW, subscribe: [{ topic: 'jobs', group: 'workers' }] });
+    await crashTwice(system, ref);
+    system.publish('jobs', bytes('nobody can take it'));
+    await system.runUntilIdle();
+    await system.clock.advance('5s');
+    return undefined;
+  },
+  cycle: async system => {
+    const lonely = actor({
+      codec: text(),
+      handle: (message: string, { ask, self }) =>
+        message === 'begin' ? ask(self, 'to itself').catch(() => '') : message,
+    });
+    const ref = await system.spawn(lonely);
+    ref.tell('begin');
+    return ref;
+  },
   stopped: async system => {
     const ref = await system.spawn(picky);
     await ref.stop();
@@ -48,11 +96,8 @@ const WAYS: { readonly [Reason in LossReason]?: Lose } = {
     return ref;
   },
   expired: async system => {
-    const ref = await system.spawn(picky, { backoff: { initial: '1s', jitter: 0 } });
-    ref.tell('boom');
-    await system.runUntilIdle();
-    ref.tell('boom');
-    await system.runUntilIdle();
+    const ref = await system.spawn(picky, SLOW);
+    await crashTwice(system, ref);
     const late = ref.ask('late', { timeout: '10ms' }).catch(() => {});
     await system.clock.advance('5s');
     await late;

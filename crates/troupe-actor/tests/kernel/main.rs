@@ -17,6 +17,7 @@ mod health;
 mod inline;
 mod letters;
 mod looking;
+mod losses;
 mod names;
 mod nested;
 mod observing;
