@@ -40,7 +40,9 @@ pub struct Broker {
 pub struct Holdings {
     /// Subscriptions.
     pub subscriptions: usize,
-    /// Nodes of the trie of patterns, the first included.
+    /// Patterns without a wildcard that somebody is subscribed to.
+    pub literals: usize,
+    /// Nodes of the trie of all other patterns, the first included.
     pub nodes: usize,
     /// Kept routes, good or stale.
     pub cached_routes: usize,
@@ -76,6 +78,7 @@ impl Broker {
         let (cached_routes, cached_targets) = self.cache.size();
         Holdings {
             subscriptions: subscriptions.len(),
+            literals: subscriptions.literals(),
             nodes: subscriptions.nodes(),
             cached_routes,
             cached_targets,
@@ -91,7 +94,8 @@ impl Broker {
             let sum = self.stamps.sum(&places);
             (places, sum)
         });
-        let route = route::build(subscriptions, topic, self.shards).map_or_else(|| Arc::clone(&self.nobody), Arc::new);
+        let route = route::build(subscriptions, topic, self.shards);
+        let route = route.map_or_else(|| Arc::clone(&self.nobody), Arc::new);
         if let Some(stamp) = stamp {
             self.cache.keep(miss, topic, stamp, &route);
         }

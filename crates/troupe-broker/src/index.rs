@@ -38,6 +38,6 @@ impl Index {
 
 /// 32 bits of hash as the table wants them: it takes the place from the low bits and a mark from the
 /// topmost seven.
-const fn spread(hash: u32) -> u64 {
+pub const fn spread(hash: u32) -> u64 {
     (hash as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }

@@ -9,18 +9,21 @@ use crate::subscriptions::{Entry, Subscriptions};
 
 /// Who gets what is published on this topic now; nothing if nobody does. There is at least one shard.
 pub fn build(subscriptions: &Subscriptions, topic: &str, shards: usize) -> Option<Route> {
-    let mut found = Vec::new();
-    let patterns = subscriptions.matching(topic, &mut |at, entry| found.push((entry.sequence, at)));
-    if found.is_empty() {
-        return None;
-    }
-    if let [(_, at)] = *found
-        && let Some(entry) = subscriptions.get(at)
+    // Most topics have one subscription, which needs no list.
+    let (mut first, mut found) = (None, Vec::new());
+    let patterns = subscriptions.matching(topic, &mut |at, entry| match first {
+        None => first = Some((entry.sequence, at)),
+        Some(_) => found.push((entry.sequence, at)),
+    });
+    let first = first?;
+    if found.is_empty()
+        && let Some(entry) = subscriptions.get(first.1)
         && !entry.in_group
         && entry.owner.port().is_none()
     {
         return Some(to_one(entry, shards));
     }
+    found.insert(0, first);
     // The entries of one pattern come in their order already.
     if patterns > 1 {
         found.sort_unstable();

@@ -12,12 +12,13 @@ use troupe_actor::id::Address;
 use troupe_actor::topics::{Subscription, Target};
 
 use crate::index::Index;
+use crate::patterns::{Ends, Patterns, Spot};
 use crate::slab::{NONE, Slab};
 use crate::topic::Pattern;
-use crate::trie::{Ends, Spot, Trie};
 
-/// One subscription.
+/// One subscription: a cache line.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Entry {
     pub owner: Address,
     /// Grows with every subscription of the broker: the order of targets in a route.
@@ -46,7 +47,7 @@ impl Entry {
 /// All subscriptions of a broker.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
-    trie: Trie,
+    patterns: Patterns,
     entries: Slab<Entry>,
     /// Entries by owner and tag.
     tags: Index,
@@ -63,9 +64,14 @@ impl Subscriptions {
         self.entries.len()
     }
 
-    /// How many nodes the patterns make.
+    /// How many patterns have no wildcard.
+    pub fn literals(&self) -> usize {
+        self.patterns.literals()
+    }
+
+    /// How many nodes the other patterns make.
     pub fn nodes(&self) -> usize {
-        self.trie.nodes()
+        self.patterns.nodes()
     }
 
     /// The owner's entry with this tag.
@@ -92,14 +98,14 @@ impl Subscriptions {
 
     /// The pattern of an entry.
     pub fn pattern(&self, at: u32) -> String {
-        self.entries.get(at).map_or_else(String::new, |entry| self.trie.pattern(entry.spot))
+        self.entries.get(at).map_or_else(String::new, |entry| self.patterns.pattern(entry.spot))
     }
 
     /// Calls `found` with every entry whose pattern matches, pattern by pattern; returns how many
     /// patterns there were. Within one pattern the entries come in their order.
     pub fn matching(&self, topic: &str, found: &mut impl FnMut(u32, &Entry)) -> usize {
         let mut patterns = 0;
-        self.trie.find(topic, &mut |ends: Ends| {
+        self.patterns.find(topic, &mut |ends: Ends| {
             patterns += 1;
             let mut at = ends.first;
             while let Some(entry) = self.entries.get(at) {
@@ -112,10 +118,10 @@ impl Subscriptions {
 
     /// Adds a subscription. The caller has removed what its owner had with this tag.
     pub fn add(&mut self, pattern: &Pattern<'_>, subscription: &Subscription, stamp: u16) {
-        let spot = self.trie.insert(pattern);
+        let spot = self.patterns.insert(pattern);
         let Subscription { owner, tag, once, group } = subscription;
         self.sequence += 1;
-        let last = self.trie.ends_mut(spot).map_or(NONE, |ends| ends.last);
+        let last = self.patterns.ends_mut(spot).map_or(NONE, |ends| ends.last);
         let at = self.entries.insert(Entry {
             owner: *owner,
             sequence: self.sequence,
@@ -129,7 +135,7 @@ impl Subscriptions {
             owner_previous: NONE,
             owner_next: self.owners.get(owner).copied().unwrap_or(NONE),
         });
-        if let Some(ends) = self.trie.ends_mut(spot) {
+        if let Some(ends) = self.patterns.ends_mut(spot) {
             ends.last = at;
             if ends.first == NONE {
                 ends.first = at;
@@ -170,7 +176,7 @@ impl Subscriptions {
         if let Some(next) = self.entries.get_mut(entry.next) {
             next.previous = entry.previous;
         }
-        let Some(ends) = self.trie.ends_mut(entry.spot) else { return };
+        let Some(ends) = self.patterns.ends_mut(entry.spot) else { return };
         if entry.previous == NONE {
             ends.first = entry.next;
         }
@@ -178,7 +184,7 @@ impl Subscriptions {
             ends.last = entry.previous;
         }
         if ends.first == NONE {
-            self.trie.prune(entry.spot);
+            self.patterns.remove(entry.spot);
         }
     }
 

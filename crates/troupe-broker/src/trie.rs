@@ -11,7 +11,9 @@ use std::hash::{BuildHasher, Hasher};
 use foldhash::fast::RandomState;
 
 use crate::index::Index;
+use crate::patterns::Ends;
 use crate::slab::{NONE, Slab};
+use crate::text::Text;
 use crate::topic::{Pattern, Tail};
 
 /// Number of the node that every pattern begins at.
@@ -20,101 +22,54 @@ const ROOT: u32 = 0;
 /// Tokens up to this many bytes lie in their node.
 const SHORT: usize = 22;
 
-/// Where a pattern ends: what is kept there are the first and the last of a list that somebody else
-/// holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ends {
-    /// The first of the list.
-    pub first: u32,
-    /// The last of the list.
-    pub last: u32,
-}
-
-impl Ends {
-    const EMPTY: Self = Self { first: NONE, last: NONE };
-}
-
-impl Default for Ends {
-    fn default() -> Self {
-        Self::EMPTY
-    }
-}
-
 /// A pattern's place in the trie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spot {
+pub struct WildSpot {
     node: u32,
     tail: Tail,
 }
 
-impl Default for Spot {
-    fn default() -> Self {
-        Self { node: NONE, tail: Tail::Nothing }
-    }
-}
-
+/// One cache line, so that to look at a node is to wait once.
 #[derive(Debug)]
-enum Token {
-    Short(u8, [u8; SHORT]),
-    Long(Box<[u8]>),
-}
-
-impl Default for Token {
-    fn default() -> Self {
-        Self::Short(0, [0; SHORT])
-    }
-}
-
-impl Token {
-    fn new(text: &str) -> Self {
-        let mut bytes = [0; SHORT];
-        match bytes.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text.as_bytes());
-                Self::Short(text.len() as u8, bytes)
-            }
-            None => Self::Long(text.as_bytes().into()),
-        }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        match self {
-            Self::Short(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or_default(),
-            Self::Long(bytes) => bytes,
-        }
-    }
-}
-
-#[derive(Debug)]
+#[repr(align(64))]
 struct Node {
-    token: Token,
+    token: Text<SHORT>,
     parent: u32,
     /// The hash of the tokens that lead here.
     way: u32,
     /// How many edges leave, `*` not counted.
     children: u32,
-    /// Its [`Wild`], or [`NONE`]: few nodes have one.
-    wild: u32,
-    here: Ends,
-}
-
-impl Default for Node {
-    fn default() -> Self {
-        Self { token: Token::default(), parent: NONE, way: 0, children: 0, wild: NONE, here: Ends::EMPTY }
-    }
-}
-
-/// What follows a node by wildcard.
-#[derive(Debug)]
-struct Wild {
+    /// The node that follows by `*`, or [`NONE`].
     star: u32,
+    here: Ends,
     one_or_more: Ends,
     any: Ends,
 }
 
-impl Default for Wild {
+impl Default for Node {
     fn default() -> Self {
-        Self { star: NONE, one_or_more: Ends::EMPTY, any: Ends::EMPTY }
+        let (here, one_or_more, any) = (Ends::EMPTY, Ends::EMPTY, Ends::EMPTY);
+        Self { token: Text::default(), parent: NONE, way: 0, children: 0, star: NONE, here, one_or_more, any }
+    }
+}
+
+impl Node {
+    fn new(token: &str, parent: u32, way: u32) -> Self {
+        Self { token: Text::new(token), parent, way, ..Self::default() }
+    }
+
+    const fn ends_mut(&mut self, tail: Tail) -> &mut Ends {
+        match tail {
+            Tail::Nothing => &mut self.here,
+            Tail::OneOrMore => &mut self.one_or_more,
+            Tail::Any => &mut self.any,
+        }
+    }
+
+    /// Whether nothing is kept here and nothing follows.
+    fn is_empty(&self) -> bool {
+        let kept = [self.here, self.one_or_more, self.any];
+        self.children == 0 && self.star == NONE && kept.iter().all(|ends| *ends == Ends::EMPTY)
     }
 }
 
@@ -122,7 +77,6 @@ impl Default for Wild {
 #[derive(Debug)]
 pub struct Trie {
     nodes: Slab<Node>,
-    wilds: Slab<Wild>,
     /// All children but `*`, by the way to them.
     edges: Index,
     hasher: RandomState,
@@ -132,7 +86,7 @@ impl Default for Trie {
     fn default() -> Self {
         let mut nodes = Slab::default();
         nodes.insert(Node::default());
-        Self { nodes, wilds: Slab::default(), edges: Index::default(), hasher: RandomState::default() }
+        Self { nodes, edges: Index::default(), hasher: RandomState::default() }
     }
 }
 
@@ -144,33 +98,29 @@ impl Trie {
     }
 
     /// The place of a pattern, made if need be.
-    pub fn insert(&mut self, pattern: &Pattern<'_>) -> Spot {
+    pub fn insert(&mut self, pattern: &Pattern<'_>) -> WildSpot {
         let (mut node, mut way) = (ROOT, 0);
         for token in pattern.tokens() {
             let next = self.hash(way, token.as_bytes());
             node = if token == "*" { self.star_of(node, next) } else { self.child_of(node, next, token) };
             way = next;
         }
-        Spot { node, tail: pattern.tail() }
+        WildSpot { node, tail: pattern.tail() }
     }
 
     /// What is kept at a place, to be changed.
-    pub fn ends_mut(&mut self, spot: Spot) -> Option<&mut Ends> {
-        match spot.tail {
-            Tail::Nothing => self.nodes.get_mut(spot.node).map(|node| &mut node.here),
-            Tail::OneOrMore => self.wild_of(spot.node).map(|wild| &mut wild.one_or_more),
-            Tail::Any => self.wild_of(spot.node).map(|wild| &mut wild.any),
-        }
+    pub fn ends_mut(&mut self, spot: WildSpot) -> Option<&mut Ends> {
+        self.nodes.get_mut(spot.node).map(|node| node.ends_mut(spot.tail))
     }
 
     /// Removes the nodes that lead to this place and to nothing else; called when the list there may
     /// have become empty. A trie that is empty gives its memory back.
-    pub fn prune(&mut self, spot: Spot) {
+    pub fn prune(&mut self, spot: WildSpot) {
         let mut at = spot.node;
         while let Some(parent) = self.remove_if_empty(at) {
             at = parent;
         }
-        if self.nodes.len() == 1 && self.wilds.len() == 0 {
+        if self.nodes.len() == 1 && self.nodes.get(ROOT).is_some_and(Node::is_empty) {
             *self = Self::default();
         }
     }
@@ -182,7 +132,7 @@ impl Trie {
 
     /// The pattern of a place.
     #[must_use]
-    pub fn pattern(&self, spot: Spot) -> String {
+    pub fn pattern(&self, spot: WildSpot) -> String {
         let mut tokens = Vec::new();
         match spot.tail {
             Tail::Nothing => {}
@@ -202,19 +152,14 @@ impl Trie {
 
     fn descend(&self, at: u32, way: u32, rest: Option<&str>, found: &mut impl FnMut(Ends)) {
         let Some(node) = self.nodes.get(at) else { return };
-        let wild = self.wilds.get(node.wild);
         let mut keep = |ends: Ends| {
             if ends != Ends::EMPTY {
                 found(ends);
             }
         };
-        if let Some(wild) = wild {
-            keep(wild.any);
-        }
+        keep(node.any);
         let Some(rest) = rest else { return keep(node.here) };
-        if let Some(wild) = wild {
-            keep(wild.one_or_more);
-        }
+        keep(node.one_or_more);
         let (token, next) = match rest.split_once('.') {
             Some((token, next)) => (token, Some(next)),
             None => (rest, None),
@@ -225,10 +170,8 @@ impl Trie {
                 self.descend(child, way, next, found);
             }
         }
-        if let Some(wild) = wild
-            && wild.star != NONE
-        {
-            self.descend(wild.star, self.hash(way, b"*"), next, found);
+        if node.star != NONE {
+            self.descend(node.star, self.hash(way, b"*"), next, found);
         }
     }
 
@@ -249,7 +192,7 @@ impl Trie {
         if let Some(child) = self.find_child(parent, way, token) {
             return child;
         }
-        let child = self.nodes.insert(Node { token: Token::new(token), parent, way, ..Node::default() });
+        let child = self.nodes.insert(Node::new(token, parent, way));
         self.edges.insert(way, child);
         if let Some(node) = self.nodes.get_mut(parent) {
             node.children += 1;
@@ -258,54 +201,30 @@ impl Trie {
     }
 
     fn star_of(&mut self, parent: u32, way: u32) -> u32 {
-        match self.wild_of(parent) {
-            Some(wild) if wild.star != NONE => return wild.star,
+        match self.nodes.get(parent) {
+            Some(node) if node.star != NONE => return node.star,
             _ => {}
         }
-        let star = self.nodes.insert(Node { token: Token::new("*"), parent, way, ..Node::default() });
-        if let Some(wild) = self.wild_of(parent) {
-            wild.star = star;
+        let star = self.nodes.insert(Node::new("*", parent, way));
+        if let Some(node) = self.nodes.get_mut(parent) {
+            node.star = star;
         }
         star
     }
 
-    /// The wildcards of a node, made if need be.
-    fn wild_of(&mut self, at: u32) -> Option<&mut Wild> {
-        let node = self.nodes.get_mut(at)?;
-        if node.wild == NONE {
-            node.wild = self.wilds.insert(Wild::default());
-        }
-        self.wilds.get_mut(node.wild)
-    }
-
     /// Removes a node that nothing is kept at and nothing follows; returns the one before it.
     fn remove_if_empty(&mut self, at: u32) -> Option<u32> {
-        let node = self.nodes.get_mut(at)?;
-        if let Some(wild) = self.wilds.get(node.wild)
-            && wild.star == NONE
-            && wild.one_or_more == Ends::EMPTY
-            && wild.any == Ends::EMPTY
-        {
-            self.wilds.remove(node.wild);
-            node.wild = NONE;
-        }
-        if at == ROOT || node.children > 0 || node.wild != NONE || node.here != Ends::EMPTY {
+        if at == ROOT || !self.nodes.get(at)?.is_empty() {
             return None;
         }
         let node = self.nodes.remove(at)?;
-        self.unlink(at, &node);
-        Some(node.parent)
-    }
-
-    fn unlink(&mut self, at: u32, node: &Node) {
-        let Some(parent) = self.nodes.get_mut(node.parent) else { return };
-        if let Some(wild) = self.wilds.get_mut(parent.wild)
-            && wild.star == at
-        {
-            wild.star = NONE;
-            return;
+        let parent = self.nodes.get_mut(node.parent)?;
+        if parent.star == at {
+            parent.star = NONE;
+        } else {
+            parent.children -= 1;
+            self.edges.remove(node.way, at);
         }
-        parent.children -= 1;
-        self.edges.remove(node.way, at);
+        Some(node.parent)
     }
 }

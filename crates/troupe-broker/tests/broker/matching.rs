@@ -130,11 +130,43 @@ fn a_tag_that_is_subscribed_again_is_replaced() {
 }
 
 #[test]
+fn patterns_that_begin_with_their_last_token_stay_when_all_others_go() {
+    for lasting in [">", "#"] {
+        let broker = Broker::new(1, Limits::default());
+        subscribe(&broker, lasting, actor(1), 1);
+        for pattern in ["a", "a.*", "*", "a.b.>", "a.#"] {
+            subscribe(&broker, pattern, actor(1), 2);
+            assert!(broker.unsubscribe(actor(1), 2));
+            assert_eq!(tags(&route(&broker, "a")), [1], "{lasting} after {pattern}");
+        }
+        let held = broker.holdings();
+        assert_eq!((held.subscriptions, held.literals, held.nodes), (1, 0, 1));
+    }
+}
+
+#[test]
+fn literal_patterns_make_no_nodes_and_are_held_once() {
+    let broker = Broker::new(1, Limits::default());
+    let long = ["token"; 20].join(".");
+    for (tag, pattern) in ["a.b", "a.b", &long, &long, "a.*"].into_iter().enumerate() {
+        subscribe(&broker, pattern, actor(1), tag as u32);
+    }
+    let held = broker.holdings();
+    assert_eq!((held.literals, held.nodes), (2, 3));
+    assert_eq!((tags(&route(&broker, "a.b")), tags(&route(&broker, &long))), (vec![0, 1, 4], vec![2, 3]));
+    assert!(broker.unsubscribe(actor(1), 0));
+    assert_eq!((tags(&route(&broker, "a.b")), broker.holdings().literals), (vec![1, 4], 2));
+    assert!(broker.unsubscribe(actor(1), 1));
+    assert_eq!((tags(&route(&broker, "a.b")), broker.holdings().literals), (vec![4], 1));
+}
+
+#[test]
 fn what_is_forgotten_leaves_nothing_behind() {
     let broker = Broker::new(1, Limits::default());
     for tag in 0..1000 {
         subscribe(&broker, &format!("a.{tag}.*.{}", tag % 7), actor(1), tag);
-        subscribe(&broker, &format!("a.{tag}.>"), actor(2), tag);
+        let pattern = if tag % 2 == 1 { format!("a.{tag}.>") } else { format!("a.{tag}") };
+        subscribe(&broker, &pattern, actor(2), tag);
     }
     broker.forget(actor(1));
     assert_eq!(tags(&route(&broker, "a.5.x.5")), [5]);
@@ -143,5 +175,5 @@ fn what_is_forgotten_leaves_nothing_behind() {
     broker.forget(actor(2));
     broker.forget(actor(2));
     let left = broker.holdings();
-    assert_eq!((left.subscriptions, left.nodes), (0, 1));
+    assert_eq!((left.subscriptions, left.literals, left.nodes), (0, 0, 1));
 }
