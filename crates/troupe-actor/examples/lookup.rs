@@ -11,8 +11,8 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use troupe_actor::id::Address;
-use troupe_actor::registry::Registry;
+use troupe_actor::id::{ActorId, Address};
+use troupe_actor::registry::{Holder, Registry};
 
 const NAMES: usize = 1_000_000;
 const HOT: usize = 256;
@@ -40,7 +40,8 @@ fn main() {
     let registry = Registry::default();
     let names: Vec<Arc<str>> = (0..NAMES).map(|index| Arc::from(format!("actor-{index}"))).collect();
     for (index, name) in (0..).zip(&names) {
-        registry.claim(name, Address { index, tag: u64::from(index) + 1 }).unwrap();
+        let address = Address { index, tag: u64::from(index) + 1 };
+        registry.claim(name, Holder { address, id: ActorId::new(index, 0), path: None }).unwrap();
     }
     let hot: Vec<u32> = (0..LOOKUPS).map(|at| ((at % HOT) * (NAMES / HOT)) as u32).collect();
     // A linear congruential generator (Knuth): which name is next cannot be foreseen by the cache.

@@ -1,18 +1,30 @@
-//! The registry: name → address. Reads take no lock (`REG-6`).
+//! The registry: name → who has it. Reads take no lock (`REG-6`), and what they find is whole: an actor
+//! is in it from before anybody can know it until before anybody hears that it ended (`REG-2`).
 
 use std::sync::Arc;
 
 use papaya::{Compute, HashMap, Operation};
 
-use crate::id::Address;
+use crate::id::{ActorId, Address};
 
 /// Longest name, in bytes (`REG-4`).
 const MAX_NAME_BYTES: usize = 255;
 
+/// Who has a name: what a reference is made of. None of it changes as long as the actor lives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Where it is.
+    pub address: Address,
+    /// Who it is.
+    pub id: ActorId,
+    /// Its path, unless that is `/user/` and the name, as it is for most.
+    pub path: Option<Arc<str>>,
+}
+
 /// Names and who has them.
 #[derive(Default)]
 pub struct Registry {
-    names: HashMap<Arc<str>, Address>,
+    names: HashMap<Arc<str>, Holder>,
 }
 
 impl Registry {
@@ -20,10 +32,10 @@ impl Registry {
     ///
     /// # Errors
     /// The address of whoever has it.
-    pub fn claim(&self, name: &Arc<str>, address: Address) -> Result<(), Address> {
-        match self.names.pin().try_insert(Arc::clone(name), address) {
+    pub fn claim(&self, name: &Arc<str>, holder: Holder) -> Result<(), Address> {
+        match self.names.pin().try_insert(Arc::clone(name), holder) {
             Ok(_) => Ok(()),
-            Err(occupied) => Err(*occupied.current),
+            Err(occupied) => Err(occupied.current.address),
         }
     }
 
@@ -31,15 +43,21 @@ impl Registry {
     pub fn release(&self, name: &str, address: Address) {
         let names = self.names.pin();
         let _: Compute<'_, _, _, ()> = names.compute(Arc::from(name), |entry| match entry {
-            Some((_, holder)) if *holder == address => Operation::Remove,
+            Some((_, holder)) if holder.address == address => Operation::Remove,
             _ => Operation::Abort(()),
         });
     }
 
-    /// Who has this name.
+    /// Where who has this name is.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Address> {
-        self.names.pin().get(name).copied()
+        self.names.pin().get(name).map(|holder| holder.address)
+    }
+
+    /// Who has this name.
+    #[must_use]
+    pub fn holder(&self, name: &str) -> Option<Holder> {
+        self.names.pin().get(name).cloned()
     }
 
     /// How many names are taken.
@@ -86,8 +104,8 @@ pub fn check_name(name: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Registry, check_name};
-    use crate::id::Address;
+    use super::{Holder, Registry, check_name};
+    use crate::id::{ActorId, Address};
     use std::sync::Arc;
 
     #[test]
@@ -105,11 +123,12 @@ mod tests {
     fn a_dead_holder_cannot_release_its_successors_name() {
         let (registry, name) = (Registry::default(), Arc::from("a"));
         let (old, new) = (Address { index: 1, tag: 1 }, Address { index: 1, tag: 2 });
-        assert_eq!(registry.claim(&name, old), Ok(()));
-        assert_eq!(registry.claim(&name, new), Err(old));
+        let holder = |address: Address| Holder { address, id: ActorId::new(1, address.tag as u32), path: None };
+        assert_eq!(registry.claim(&name, holder(old)), Ok(()));
+        assert_eq!(registry.claim(&name, holder(new)), Err(old));
         registry.release("a", old);
-        assert_eq!(registry.claim(&name, new), Ok(()));
+        assert_eq!(registry.claim(&name, holder(new)), Ok(()));
         registry.release("a", old);
-        assert_eq!(registry.find("a"), Some(new));
+        assert_eq!((registry.find("a"), registry.holder("a")), (Some(new), Some(holder(new))));
     }
 }

@@ -368,10 +368,10 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn find(&self, name: String) -> Option<(u32, u32, u32, u32, u32, String)> {
-        let address = self.core.system.find(&name)?;
-        let status = self.core.system.status(address)?;
-        let [index, tag_lo, tag_hi, id_lo, id_hi] = convert::address(address, status.id);
-        Some((index, tag_lo, tag_hi, id_lo, id_hi, status.path.to_string()))
+        let holder = self.core.system.find_holder(&name)?;
+        let [index, tag_lo, tag_hi, id_lo, id_hi] = convert::address(holder.address, Some(holder.id));
+        let path = holder.path.map_or_else(|| format!("/user/{name}"), |path| path.to_string());
+        Some((index, tag_lo, tag_hi, id_lo, id_hi, path))
     }
 
     #[napi(catch_unwind)]

@@ -11,6 +11,7 @@ use crate::event::{Event, Subject};
 use crate::health::Health;
 use crate::id::{ActorId, Address};
 use crate::reason::{ExitReason, ReasonTag};
+use crate::registry::Holder;
 use crate::shared::Shared;
 use crate::spec::{ActorSpec, SpawnArgs};
 use crate::status::Status;
@@ -78,7 +79,7 @@ impl Shard {
         behavior: Option<Box<dyn Behavior>>,
         waiter: Option<Waiter>,
     ) -> Result<(Address, ActorId), SpawnError> {
-        match self.move_in(shared, spec, args) {
+        match self.move_in(shared, spec, args, None) {
             Ok((local, address, id)) => {
                 let kept = match self.subscribe_place(shared, local) {
                     Ok(kept) => kept,
@@ -119,7 +120,7 @@ impl Shard {
         }
     }
 
-    /// Takes a cell and a name for a new actor.
+    /// Takes a cell and a name for a new actor, which is its supervisor's child with this key.
     ///
     /// # Errors
     /// When the name is taken, or the system or the actor's pool takes no more.
@@ -128,6 +129,7 @@ impl Shard {
         shared: &Shared,
         spec: &Arc<ActorSpec>,
         args: SpawnArgs,
+        key: Option<&Arc<str>>,
     ) -> Result<(u32, Address, ActorId), SpawnError> {
         let parent = spec.parent.as_deref();
         let lost = spec.external.is_some_and(|external| shared.port(external.port).is_none());
@@ -142,8 +144,9 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return Err(SpawnError::Full) };
         let id = cell.id(index);
         let address = Address { index, tag: shared.tag_of(id) };
+        let path_of = |name| parent.map(|parent| Arc::from(format!("{}/{}", parent.path, key.unwrap_or(name))));
         if let Some(name) = &args.name
-            && let Err(holder) = shared.names.claim(name, address)
+            && let Err(holder) = shared.names.claim(name, Holder { address, id, path: path_of(name) })
         {
             #[cfg(troupe_planted)]
             if crate::planted::is(crate::planted::Bug::NameLost) {

@@ -28,7 +28,7 @@ impl Shard {
         args: SpawnArgs,
         place: Place,
     ) -> Result<(Address, ActorId), SpawnError> {
-        let (local, address, id) = self.move_in(shared, spec, args)?;
+        let (local, address, id) = self.move_in(shared, spec, args, place.key.as_ref())?;
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.set_status(Status::Starting);
             cell.rare_mut().place = Some(place);

@@ -1,29 +1,70 @@
 //! Actors by name and by path (`REG-6`).
 
+use std::sync::Arc;
+
 use super::ActorSystem;
 use crate::id::{ActorId, Address};
+use crate::registry::Holder;
+
+/// What a name or a path says.
+enum Wanted<'a> {
+    /// Who has this name.
+    Name(&'a str),
+    /// The actor without a name that has this identity.
+    Unnamed(&'a str),
+    /// The child at this path.
+    Path(&'a str),
+}
+
+impl<'a> Wanted<'a> {
+    fn of(name: &'a str) -> Self {
+        let in_pool = name.rsplit_once('/').filter(|(_, last)| last.starts_with('$')).map(|(_, last)| last);
+        let name = in_pool.or_else(|| name.strip_prefix("/user/")).unwrap_or(name);
+        match name.strip_prefix('$') {
+            _ if name.starts_with('/') => Self::Path(name),
+            Some(id) => Self::Unnamed(id),
+            None => Self::Name(name),
+        }
+    }
+}
 
 impl ActorSystem {
     /// The actor with this name, or at this path.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Address> {
-        let in_pool = name.rsplit_once('/').filter(|(_, last)| last.starts_with('$')).map(|(_, last)| last);
-        let name = in_pool.or_else(|| name.strip_prefix("/user/")).unwrap_or(name);
-        if name.starts_with('/') {
-            return self.with_tree(|shard, _| shard.tree_find(name)).flatten();
-        }
-        match name.strip_prefix('$') {
-            Some(id) => self.find_unnamed(id),
-            None => self.shared.names.find(name),
+        match Wanted::of(name) {
+            Wanted::Name(name) => self.shared.names.find(name),
+            Wanted::Unnamed(id) => self.find_unnamed(id).map(|holder| holder.address),
+            Wanted::Path(path) => self.find_child(path),
         }
     }
 
+    /// As [`ActorSystem::find`], with what a reference needs. By name it takes no lock.
+    #[must_use]
+    pub fn find_holder(&self, name: &str) -> Option<Holder> {
+        match Wanted::of(name) {
+            Wanted::Name(name) => self.shared.names.holder(name),
+            Wanted::Unnamed(id) => self.find_unnamed(id),
+            Wanted::Path(path) => self.holder_at(self.find_child(path)?, |_| true),
+        }
+    }
+
+    fn find_child(&self, path: &str) -> Option<Address> {
+        self.with_tree(|shard, _| shard.tree_find(path)).flatten()
+    }
+
     /// The actor whose path ends with its identity, because it has no name.
-    fn find_unnamed(&self, id: &str) -> Option<Address> {
+    fn find_unnamed(&self, id: &str) -> Option<Holder> {
         let (index, generation) = id.split_once('.')?;
         let (index, generation) = (index.parse().ok()?, generation.parse().ok()?);
         let address = Address { index, tag: self.shared.tag_of(ActorId::new(index, generation)) };
-        let lives = self.status(address).is_some_and(|status| status.id.is_some() && status.name.is_none());
-        lives.then_some(address)
+        self.holder_at(address, |name| name.is_none())
+    }
+
+    /// The live actor with this address, if its name is as it should be.
+    fn holder_at(&self, address: Address, has_name: impl FnOnce(Option<&Arc<str>>) -> bool) -> Option<Holder> {
+        let status = self.status(address)?;
+        let id = status.id.filter(|_| has_name(status.name.as_ref()))?;
+        Some(Holder { address, id, path: Some(status.path) })
     }
 }

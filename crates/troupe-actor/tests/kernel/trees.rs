@@ -298,3 +298,27 @@ fn actors_are_found_by_their_path() {
     }
     assert_eq!(&*world.status(at(&top, "inner/b")).path, "/top/inner/b");
 }
+
+#[test]
+fn whoever_is_found_is_found_with_its_identity_and_its_path() {
+    let world = World::sharded(2);
+    let inner = TreeNode::Supervisor(tree("inner", Strategy::OneForOne, vec![named("b", "other", plain())]));
+    world.supervise(top(vec![named("a", "name", plain()), inner]));
+    world.spawn_named("plain", plain());
+    let unnamed = world.status(world.spawn(plain())).path;
+    for (wanted, path) in [
+        ("name", "/top/a"),
+        ("/user/name", "/top/a"),
+        ("/top/a", "/top/a"),
+        ("other", "/top/inner/b"),
+        ("plain", "/user/plain"),
+        (&*unnamed, &*unnamed),
+    ] {
+        let holder = world.system.find_holder(wanted).unwrap();
+        let status = world.status(holder.address);
+        assert_eq!((Some(holder.id), &*status.path), (status.id, path), "{wanted}");
+        assert_eq!(holder.path.as_deref().unwrap_or("/user/plain"), path, "{wanted}");
+        assert_eq!(world.system.find(wanted), Some(holder.address), "{wanted}");
+    }
+    assert_eq!(world.system.find_holder("nobody"), None);
+}

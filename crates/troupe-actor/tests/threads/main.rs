@@ -7,6 +7,7 @@ mod common;
 
 mod capacity;
 mod handover;
+mod names;
 mod quiet;
 mod races;
 mod traffic;
