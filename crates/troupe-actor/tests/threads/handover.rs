@@ -106,8 +106,15 @@ fn two_shards_may_need_a_spare_at_once() {
 
 /// Spins until it is killed or has to make room; a guest would see that at its next epoch.
 fn spinner() -> Actor {
-    Actor::new(|| {
-        each(|_, _| {
+    noticed_spinner(channel().0)
+}
+
+/// The same; it says when it begins, if somebody listens.
+fn noticed_spinner(enter: Sender<()>) -> Actor {
+    Actor::new(move || {
+        let enter = enter.clone();
+        each(move |_, _| {
+            let _ = enter.send(());
             while !interrupt::is_killed() && !interrupt::is_evicted() {
                 std::hint::spin_loop();
             }
@@ -155,9 +162,14 @@ fn at_the_bound_of_spare_threads_the_longest_turn_is_killed() {
 
 #[test]
 fn a_shutdown_kills_what_spins_at_its_deadline() {
-    let world = World::threaded(2, 2);
-    let actors = [(); 3].map(|()| world.spawn(spawn_spec(spinner())));
+    // A thread for each that spins and one for each shard: otherwise the longest turn would have to make room,
+    // and its actor would come up again and be idle at the deadline.
+    let world = World::threaded(2, 3);
+    let (enter, entered) = channel();
+    let actors = [(); 3].map(|()| world.spawn(spawn_spec(noticed_spinner(enter.clone()))));
     let asks = actors.map(|actor| world.ask(actor, "spin", 60_000));
+    // A request that still waits in a mailbox when the shutdown stops its actor spins nowhere.
+    actors.iter().for_each(|_| entered.recv().unwrap());
     let slot = world.slot();
     world.system.shutdown(50, world.waiter(slot));
     assert_eq!(world.wait(slot), Settled::value(""));
