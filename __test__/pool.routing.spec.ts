@@ -185,6 +185,64 @@ test('without a member that takes messages a request is refused at once, and a m
   await t.throwsAsync(workers.ask('x'), { code: 'ERR_NO_RESPONDERS' });
 });
 
+test('an actor tells and asks a pool as itself', async t => {
+  const system = await systemFor(t);
+  const seen: string[] = [];
+  const member = actor({
+    codec: json<string, string>(),
+    async handle(message, { self, sender, ask }): Promise<string> {
+      if (message === 'tell') seen.push(`${self.path} from ${sender?.path}`);
+      // Its pool has no other member: it would wait for itself.
+      if (message === 'cycle') return ask(workers, 'again').catch(({ code }) => code);
+      if (message === 'slow') await new Promise(resolve => setTimeout(resolve, 1000).unref());
+      return self.path;
+    },
+  });
+  const workers: Pool<string, string> = await system.pool(member, { name: 'workers', size: 1 });
+  const boss = actor({
+    codec: json<string, string>(),
+    handle(message, { tell, ask }) {
+      if (message !== 'tell') return ask(workers, message).catch(({ code }) => code);
+      tell(workers, message);
+      return '';
+    },
+  });
+  const ref = await system.spawn(boss, { name: 'boss' });
+  const [one] = workers.children;
+  await ref.ask('tell');
+  t.is(await ref.ask('x'), one!.path);
+  t.deepEqual(seen, [`${one!.path} from /user/boss`]);
+  t.is(await ref.ask('cycle'), 'ERR_ASK_CYCLE', 'the chain of those who wait goes along');
+  const began = Date.now();
+  await t.throwsAsync(ref.ask('slow', { timeout: '50ms' }), { code: 'ERR_ASK_TIMEOUT' });
+  t.true(Date.now() - began < 1000);
+  await one!.stop();
+  t.is(await ref.ask('x'), 'ERR_NO_RESPONDERS');
+  await ref.ask('tell');
+  const { refused } = await balanced(t, system);
+  t.is(refused.byReason['no-subscriber'], 2);
+});
+
+test('what is neither an actor nor a pool takes no messages of an actor', async t => {
+  const system = await systemFor(t);
+  const wrong = actor({
+    codec: text(),
+    async handle(message, { tell, ask }): Promise<string> {
+      const target = { tell() {}, ask() {} } as never;
+      if (message === 'ask') return ask<string, string>(target, 'x').catch((error: Error) => error.message);
+      try {
+        tell(target, 'x');
+        return 'told';
+      } catch (error) {
+        return (error as Error).message;
+      }
+    },
+  });
+  const ref = await system.spawn(wrong);
+  for (const verb of ['tell', 'ask'])
+    t.regex(await ref.ask(verb), /^target: expected an actor reference or a pool, received /);
+});
+
 test('a pool whose only member is restarted loses nothing but the message in hand', async t => {
   const system = await systemFor(t);
   const workers = await poolOf(system, { size: 1, backoff: { kind: 'immediate' }, maxRestarts: 100 });

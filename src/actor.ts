@@ -10,6 +10,7 @@ import type { Duration } from './duration.js';
 import type { HealthAnswer } from './health.js';
 import type { Monitor } from './monitor.js';
 import type { Queued } from './queued.js';
+import type { Receiver } from './receiver.js';
 import type { RequestOptions } from './request-options.js';
 import type { Timer, TimerOptions } from './timer.js';
 import type { SubscribeActorOptions } from './topics.js';
@@ -51,14 +52,15 @@ export interface ActorContext<State = undefined, Message = never> {
   readonly signal: AbortSignal;
   /** Writes log lines. */
   readonly log: ActorLog;
-  /** Sends a message at once, with this actor as its sender. */
-  tell<Request>(target: ActorRef<Request, unknown>, message: Request): void;
+  /** Sends a message at once, with this actor as its sender. A pool passes it to a member, as `pool.tell` does. */
+  tell<Request>(target: Receiver<Request, unknown>, message: Request): void;
   /**
    * Sends a request; it ends with this life at the latest. Made while a function of the actor is at work, it is made on
    * behalf of the request in hand: it has what is left of that one's deadline, and rejects with `ERR_ASK_CYCLE` if it
-   * would wait for itself. The actor is taken to wait for it; `target.ask` is a request that it does not wait for.
+   * would wait for itself. The actor is taken to wait for it; `target.ask` is a request that it does not wait for. A pool
+   * passes it to a member, as `pool.ask` does.
    */
-  ask<Request, Answer>(target: ActorRef<Request, Answer>, message: Request, options?: RequestOptions): Promise<Answer>;
+  ask<Request, Answer>(target: Receiver<Request, Answer>, message: Request, options?: RequestOptions): Promise<Answer>;
   /** Joins a group, as {@link ActorRef.join} does. */
   join(group: string): boolean;
   /** Leaves a group. */

@@ -5,6 +5,7 @@ import { Branch, type ChildCount, type TreeHost } from './branch.js';
 import { mismatch } from './check.js';
 import { createError, type ExitReason } from './errors.js';
 import { type NativeAddress, type NativePlace, READINESS } from './native.js';
+import { ROUTES, type Routed, type Routes } from './receiver.js';
 import { RefCore } from './ref-core.js';
 import type { RequestOptions, StopOptions } from './request-options.js';
 import { type Candidate, mix, Router } from './router.js';
@@ -17,7 +18,7 @@ export interface PoolMember<in Message = Uint8Array, out Reply = Uint8Array> ext
 }
 
 /** Equal actors, each restarted by itself. Made by `system.pool`, or below a supervisor. */
-export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branch {
+export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branch implements Routed<Message, Reply> {
   readonly #layout: PoolLayout;
   readonly #router: Router<ActorRef<Message, Reply>>;
   #candidates: Candidate<ActorRef<Message, Reply>>[] = [];
@@ -39,13 +40,7 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
 
   /** Sends a message to a member and forgets it. When no member takes messages, it is a dead letter. */
   tell(message: Message): void {
-    if (this.host.owner.port.closed) {
-      this.host.owner.countLate();
-      return;
-    }
-    const member = this.#router.choose(message);
-    if (member === undefined) this.#refuse(message);
-    else member.tell(message);
+    this.#tell(message, member => member.tell(message));
   }
 
   /**
@@ -62,6 +57,14 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
    */
   ask(message: Message, options?: RequestOptions): Promise<Reply> {
     return this.#request('ask', message, member => member.ask(message, options));
+  }
+
+  /** @internal How an actor sends to it as itself. */
+  get [ROUTES](): Routes<Message, Reply> {
+    return {
+      tell: (message, tell) => this.#tell(message, tell),
+      ask: (message, ask) => this.#request('ask', message, ask),
+    };
   }
 
   /** The members that have not ended. Asked for anew each time: keep it where it is used often. */
@@ -139,6 +142,16 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
   /** @internal */
   [inspect.custom](): string {
     return this.toString();
+  }
+
+  #tell(message: Message, tell: (member: ActorRef<Message, Reply>) => void): void {
+    if (this.host.owner.port.closed) {
+      this.host.owner.countLate();
+      return;
+    }
+    const member = this.#router.choose(message);
+    if (member === undefined) this.#refuse(message);
+    else tell(member);
   }
 
   #request<T>(

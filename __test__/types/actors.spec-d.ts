@@ -1,10 +1,20 @@
 /** What the compiler knows about actors in JavaScript. */
-import { type ActorDefinition, type ActorRef, type ActorSystem, actor, json, text } from '../../src/index.js';
+import {
+  type ActorDefinition,
+  type ActorRef,
+  type ActorSystem,
+  actor,
+  json,
+  type Pool,
+  type Queued,
+  text,
+} from '../../src/index.js';
 
 type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
 const expectType = <T extends true>(): T | undefined => undefined;
 
 declare const system: ActorSystem;
+declare const workers: Pool<string, number>;
 
 interface Order {
   readonly item: string;
@@ -33,6 +43,12 @@ const shop = actor({
     context.self.tell({ item: order.item, count: 1 });
     // @ts-expect-error no such field
     context.state.nothing;
+    context.tell(workers, 'text');
+    expectType<Equal<ReturnType<typeof askWorkers>, Promise<number>>>();
+    const askWorkers = () => context.ask(workers, 'text');
+    // @ts-expect-error members take texts
+    context.tell(workers, 1);
+    expectType<Equal<typeof context.queued, Queued | undefined>>();
     return { total: order.count * context.state.price };
   },
   stop: ({ state }) => state.sold.toFixed(),

@@ -8,6 +8,7 @@ import { createError, type TroupeError } from '../errors.js';
 import type { Monitor } from '../monitor.js';
 import type { Address, Port } from '../port.js';
 import type { Queued, QueueView } from '../queued.js';
+import { type Receiver, routesOf } from '../receiver.js';
 import type { RefCore } from '../ref-core.js';
 import { type RequestOptions, requestOptions } from '../request-options.js';
 import { every, onceAfter, type Timer, type TimerOptions, type TimerPlan, timerKey } from '../timer.js';
@@ -178,27 +179,32 @@ class Context implements ActorContext<unknown, never> {
     return { debug: write(0), info: write(1), warn: write(2), error: write(3) };
   }
 
-  readonly tell = <Request>(target: ActorRef<Request, unknown>, message: Request): void => {
+  readonly tell = <Request>(target: Receiver<Request, unknown>, message: Request): void => {
     const life = this.#life;
-    if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+    const routes = routesOf(target);
     if (life.over) throw life.overError();
-    coreOf(target).tellFrom(life.actor.address, life.incarnation, message);
+    const { address } = life.actor;
+    if (routes === undefined) coreOf(target as ActorRef<Request, unknown>).tellFrom(address, life.incarnation, message);
+    else routes.tell(message, member => coreOf(member).tellFrom(address, life.incarnation, message));
   };
 
   readonly ask = <Request, Answer>(
-    target: ActorRef<Request, Answer>,
+    target: Receiver<Request, Answer>,
     message: Request,
     options: RequestOptions = {},
   ): Promise<Answer> => {
     const life = this.#life;
     try {
-      if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+      const routes = routesOf(target);
       if (life.over) throw life.overError();
       const { timeoutMs, signal, endless } = requestOptions(options, DEFAULT_TIMEOUT_MS);
-      const core = coreOf(target);
-      if (endless) core.owner.warnOfEndlessAsk(core.path);
       const both = signal === undefined ? life.signal : AbortSignal.any([signal, life.signal]);
-      return core.askFrom(message, timeoutMs, both, life.within) as Promise<Answer>;
+      const ask = (ref: ActorRef<never, unknown>): Promise<Answer> => {
+        const core = coreOf(ref);
+        if (endless) core.owner.warnOfEndlessAsk(core.path);
+        return core.askFrom(message, timeoutMs, both, life.within) as Promise<Answer>;
+      };
+      return routes === undefined ? ask(target as ActorRef<Request, Answer>) : routes.ask(message, ask);
     } catch (error) {
       return Promise.reject(error);
     }
