@@ -32,7 +32,6 @@ function portOn(native: FakeNative, inline = false): Port {
     throw error;
   };
   const ignore = () => {};
-  const isObserving = () => false;
   return new Port({
     native,
     keepAlive: 'never',
