@@ -109,6 +109,33 @@ test('a kept message greets those who come later, until it is forgotten', async 
   t.is(system.subscribe('state.a').queued, 0);
 });
 
+test('each message has its own topic and its own publisher, whatever came before it', async t => {
+  const system = await systemFor(t, { threads: 2 });
+  const topics = ['seen.a', 'seen.b', 'seen.ä', 'seen.longer'];
+  const expected: string[] = [];
+  const seen: string[] = [];
+  system.subscribe('seen.*', ({ topic, data, publisher }) => {
+    // Looked at later, when other messages have come.
+    setImmediate(() => seen.push(`${topic} ${publisher?.id} ${textOf(data)}`));
+  });
+  const speaker = actor({
+    codec: text(),
+    handle: (message, { publish }) => publish(message, message, { codec: text() }),
+  });
+  const refs = [await system.spawn(speaker), await system.spawn(speaker)];
+  for (const topic of [...topics, ...topics, ...[...topics].reverse()]) {
+    for (const ref of refs) {
+      await ref.send(topic);
+      expected.push(`${topic} ${ref.id} ${topic}`);
+    }
+    system.publish(topic, bytes(topic));
+    expected.push(`${topic} undefined ${topic}`);
+  }
+  await until(() => seen.length === expected.length);
+  t.deepEqual(seen.sort(), expected.sort());
+  await balanced(t, system);
+});
+
 test('messages of one publisher come in order, beside what it sends otherwise', async t => {
   const system = await systemFor(t, { threads: 2 });
   const lines: string[] = [];

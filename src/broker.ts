@@ -108,6 +108,9 @@ export class Broker {
   #lastTag = 0;
   /** The bytes in front of a message, by topic. */
   readonly #heads = new Map<string, Uint8Array>();
+  #inbox = new Inbox(new Uint8Array(0));
+  /** Who published the last message. */
+  #publisher: LastPublisher = { index: 0, tagLo: 0, tagHi: 0, get: nobody };
 
   constructor(options: BrokerOptions) {
     this.#options = options;
@@ -164,25 +167,41 @@ export class Broker {
 
   /** Takes a message as the addon wrote it. */
   receive(bytes: Uint8Array, start: number, end: number): void {
-    const words = new DataView(bytes.buffer, bytes.byteOffset + start, end - start);
-    const word = (at: number): number => words.getUint32(at * 4, true);
-    const [index, tagLo, tagHi, kept, count, length] = [word(0), word(1), word(2), word(3), word(4), word(5)];
+    const inbox = this.#inboxOf(bytes);
+    const count = inbox.word(start, 4);
+    const length = inbox.word(start, 5);
     const topicAt = start + (HEAD_WORDS + count) * 4;
     const dataAt = topicAt + ((length + 3) & ~3);
-    const topic = Buffer.from(bytes.buffer, bytes.byteOffset + topicAt, length).toString();
-    const isActor = index < 0x80000000 && (index | tagLo | tagHi) !== 0;
-    const publisher = isActor ? () => this.#options.refTo(index, tagLo, tagHi) : nobody;
+    const topic = inbox.text(topicAt, topicAt + length);
+    const publisher = this.#publisherOf(inbox.word(start, 0), inbox.word(start, 1), inbox.word(start, 2));
+    const retained = inbox.word(start, 3) === 1;
     let served: Set<Entry> | undefined;
     for (let number = 0; number < count; number += 1) {
-      const entry = this.#entries.get(word(HEAD_WORDS + number));
+      const entry = this.#entries.get(inbox.word(start, HEAD_WORDS + number));
       if (entry === undefined) continue;
       if (entry.once) {
         served ??= new Set();
         if (served.has(entry)) continue;
         served.add(entry);
       }
-      this.#deliver(entry, topic, bytes.slice(dataAt, end), publisher, kept === 1);
+      this.#deliver(entry, topic, bytes.slice(dataAt, end), publisher, retained);
     }
+  }
+
+  /** What reads these bytes: the same as for the last message, which nearly always came in the same buffer. */
+  #inboxOf(bytes: Uint8Array): Inbox {
+    if (this.#inbox.bytes !== bytes) this.#inbox = new Inbox(bytes);
+    return this.#inbox;
+  }
+
+  /** Who published, as a function: the same as for the last message, if that one was its publisher's. */
+  #publisherOf(index: number, tagLo: number, tagHi: number): Publisher {
+    const last = this.#publisher;
+    if (last.index === index && last.tagLo === tagLo && last.tagHi === tagHi) return last.get;
+    const isActor = index < 0x80000000 && (index | tagLo | tagHi) !== 0;
+    const get = isActor ? () => this.#options.refTo(index, tagLo, tagHi) : nobody;
+    this.#publisher = { index, tagLo, tagHi, get };
+    return get;
   }
 
   /** The system is at its end, and every subscription with it. */
@@ -262,7 +281,45 @@ export class Broker {
 
 type Publisher = () => ActorRef<never, unknown> | undefined;
 
+interface LastPublisher extends Address {
+  readonly get: Publisher;
+}
+
 const nobody: Publisher = () => undefined;
+
+/** The bytes that messages come in. */
+class Inbox {
+  readonly bytes: Uint8Array;
+  readonly #words: DataView;
+  readonly #texts: Buffer;
+  /** The last text that was read, and where its bytes are. */
+  #last = '';
+  #lastBytes = new Uint8Array(0);
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.#words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#texts = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+
+  /** The word with this number, from `start` on. */
+  word(start: number, number: number): number {
+    return this.#words.getUint32(start + number * 4, true);
+  }
+
+  /** What lies there; one topic often follows itself, and to compare bytes is cheaper than to read a text. */
+  text(start: number, end: number): string {
+    const last = this.#lastBytes;
+    const length = end - start;
+    let same = last.length === length;
+    for (let at = 0; same && at < length; at += 1) same = last[at] === this.bytes[start + at];
+    if (!same) {
+      this.#last = this.#texts.toString('utf8', start, end);
+      this.#lastBytes = this.bytes.slice(start, end);
+    }
+    return this.#last;
+  }
+}
 
 /** A message; the reference to its publisher is made when somebody looks at it. */
 class Delivered implements TopicMessage<unknown> {
