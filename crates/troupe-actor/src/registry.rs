@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
 use papaya::{Compute, HashMap, Operation};
 
 use crate::id::{ActorId, Address};
@@ -24,7 +25,7 @@ pub struct Holder {
 /// Names and who has them.
 #[derive(Default)]
 pub struct Registry {
-    names: HashMap<Arc<str>, Holder>,
+    names: HashMap<Arc<str>, Holder, RandomState>,
 }
 
 impl Registry {
