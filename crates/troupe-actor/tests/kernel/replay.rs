@@ -1,9 +1,13 @@
 //! Replays: after a crashed turn of several messages they come again one at a time (`TURN-3`).
 
+use std::sync::Arc;
+
 use troupe_actor::ask::AskError;
 use troupe_actor::id::Address;
+use troupe_actor::interrupt::TurnSlot;
 use troupe_actor::reason::ReasonTag;
-use troupe_actor::spec::ActorSpec;
+use troupe_actor::shard::{Job, Outbox};
+use troupe_actor::spec::{ActorSpec, Overflow};
 use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::{Restart, RestartSpec};
 
@@ -237,4 +241,41 @@ fn a_replay_with_self_sends_keeps_their_order() {
     world.tell_all(actor, &["1", "2", "boom", "3", "4"]);
     world.run();
     assert_eq!(log.take(), ["1", "2", "3", "4"]);
+}
+
+/// Takes the next job, as a thread would.
+fn take(world: &World, slot: u32, number: u64, job: &mut Job) -> bool {
+    let (handle, shared) = (&world.system.shards()[0], world.system.shared());
+    let mut shard = handle.state.lock();
+    shard.refresh_clock(shared);
+    handle.drain_inbox(&mut shard, shared, &mut Outbox::default());
+    shard.next_job(shared, slot, number, job)
+}
+
+#[test]
+fn a_message_in_hand_stays_part_of_its_replay_when_others_are_dropped() {
+    let (world, log) = (World::new(), Log::default());
+    let mut spec = with_budget(1, &log);
+    (spec.mailbox.max_messages, spec.mailbox.overflow) = (3, Overflow::DropOldest);
+    let actor = world.spawn(spec);
+    world.tell_all(actor, &["boom", "a", "b"]);
+    let slot = Arc::new(TurnSlot::default());
+    let (index, mut job, mut number) = (world.system.shared().add_slot(&slot), Job::default(), 0);
+    // Until the culprit is in hand alone.
+    while take(&world, index, number + 1, &mut job) {
+        number += 1;
+        if log.len() == 1 && job.messages == 1 {
+            break;
+        }
+        job.run(&slot, number);
+        world.system.shards()[0].state.lock().commit(world.system.shared(), &mut job);
+    }
+    // They take the place of all that is left of the replay, and of one that came later.
+    world.tell_all(actor, &["p", "q", "r", "s"]);
+    assert!(!take(&world, index, number + 1, &mut Job::default()));
+    job.run(&slot, number);
+    world.system.shards()[0].state.lock().commit(world.system.shared(), &mut job);
+    world.run();
+    assert_eq!(log.take(), ["boom,a,b", "boom", "q,r", "s"]);
+    assert_eq!(world.status(actor).status, Status::Ready, "the crash of the culprit was charged already");
 }
