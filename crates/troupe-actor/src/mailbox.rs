@@ -146,6 +146,14 @@ impl Mailbox {
         self.back.last().copied()
     }
 
+    /// Frames queued that lie with a running turn, behind it: they come before all others.
+    #[must_use]
+    pub fn away(&self) -> u32 {
+        let front = frame::Frames::new(self.front.get(self.cursor..).unwrap_or_default()).count();
+        let reachable = front + frame::Frames::new(&self.back).count();
+        self.count.saturating_sub(reachable as u32)
+    }
+
     /// Appends a frame.
     #[inline]
     pub fn push(&mut self, frame: &Frame<'_>, pool: &mut BufferPool) {
@@ -262,12 +270,20 @@ impl Mailbox {
         *self = Self::new(self.splits);
     }
 
-    /// Moves the frames that `pick` wants to `out`, in order.
+    /// Moves the frames that `pick` wants to `out`, in order. Frames behind a running turn are out of reach
+    /// in a mailbox that does not split; they stay counted.
     pub fn extract(&mut self, out: &mut Vec<u8>, mut pick: impl FnMut(&Frame<'_>) -> bool) -> u32 {
         let mut kept = Self::new(self.splits);
         let mut moved = 0;
         let mut none = BufferPool::default();
+        (kept.count, kept.bytes) = (self.count, self.bytes);
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::BehindUncounted) {
+            kept.count -= self.away();
+        }
         self.drain(|frame| {
+            kept.count -= 1;
+            kept.bytes -= frame.encoded_len();
             if pick(frame) {
                 frame.write_to(out);
                 moved += 1;

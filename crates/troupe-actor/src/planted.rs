@@ -153,6 +153,22 @@ bugs! {
     PoolPaysTwice "INT-3" "pool-pays-for-free-restart";
     /// A link that was taken back still ends a life.
     LinkStays "MON-6" "link-survives-unlink";
+    /// A subscription loses what comes in the turn in which it takes over from another one.
+    TakeoverLoses "TOP-7" "taken-over-tag-loses-messages";
+    /// What is queued for a subscription is handled after that has ended.
+    HandledUnsubscribed "TOP-7" "handled-after-unsubscribe";
+    /// A new subscription does not get the last messages that were kept.
+    KeptForgotten "TOP-7" "kept-message-not-handed-out";
+    /// A copy that a mailbox refused counts as accepted.
+    RefusedCounted "TOP-8" "refused-copy-counted";
+    /// The subscriptions of an actor outlive it.
+    SubscriptionLeft "TOP-9" "subscription-of-a-dead-actor";
+    /// Of a queue group, all members get a message.
+    GroupGetsAll "QG-1" "group-delivers-to-all";
+    /// What lies behind a running turn is not counted any more when something behind it is dropped.
+    BehindUncounted "DLV-2" "queued-behind-a-turn-uncounted";
+    /// What was dropped behind a replay counts as a part of it.
+    DropEndsReplay "TURN-3" "drop-behind-a-replay-counted";
     /// A normal end ends linked lives.
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }

@@ -81,9 +81,6 @@ impl Subscriptions {
         self.held.retain(|held| Some(held.number) != slot.ends && held.number != slot.number);
         let at = self.held.partition_point(|held| held.number < slot.number);
         self.held.insert(at, Held { number: slot.number, tag: slot.tag, spec });
-        if slot.ends.is_none() {
-            self.unwanted.retain(|tag| *tag != slot.tag);
-        }
     }
 
     /// Takes the subscription with this tag out; its number.
@@ -98,7 +95,7 @@ impl Subscriptions {
         all.map(|held| held.tag).collect()
     }
 
-    /// Messages with this tag are to be dropped when the running turn is over.
+    /// Messages with this tag that are with the running turn are to be dropped when they come back.
     pub(crate) fn drop_later(&mut self, tag: u32) {
         self.unwanted.push(tag);
     }

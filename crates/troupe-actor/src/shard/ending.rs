@@ -173,6 +173,12 @@ impl Shard {
         if rare.grouped {
             shared.groups.leave_all(subject.address, &|port| shared.port(port));
         }
+        #[cfg(troupe_planted)]
+        let mut rare = rare;
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::SubscriptionLeft) {
+            rare.subscriptions = None;
+        }
         if rare.subscriptions.is_some() {
             shared.hub.topics.forget(subject.address);
         }

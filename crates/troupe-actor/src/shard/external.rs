@@ -6,6 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::bonds::has_unwanted;
 use super::effects;
+use super::subscribe::returned;
 use super::turn::MAX_TURN_BYTES;
 use super::{Job, Outcome, Shard, TimerKind, Work};
 use crate::ask::AskState;
@@ -310,8 +311,10 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.handled += u64::from(handled);
         cell.single = true;
+        let returned = returned(cell, &job.input, consumed_end);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
-        if cell.ticking {
+        self.drop_unsubscribed(shared, local, 1..returned, done);
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
             self.ticks_handled(shared, local);
         }
         if self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| rare.replay > 0) {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::bonds::notices;
 use super::deliver::Lost;
 use super::ending::LastEnd;
+use super::subscribe::returned;
 use super::{Job, Shard, TimerKind, Work};
 use crate::ask::AskError;
 use crate::behavior::Behavior;
@@ -174,6 +175,8 @@ impl Shard {
         let several = several || (job.messages == 1 && crate::planted::is(crate::planted::Bug::PoisonAgain));
         let answers = several && job.input.count > job.messages;
         let mut free = false;
+        let from = if several { job.input.start } else { job.input.end };
+        let returned = self.cells.get(local as usize).map_or(0, |cell| returned(cell, &job.input, from));
         if several {
             let (start, count, messages) = (job.input.start, job.input.count, job.messages + notices);
             self.requeue_all(&job);
@@ -187,11 +190,11 @@ impl Shard {
         } else {
             free = self.blame(shared, job, crash);
         }
+        self.drop_unsubscribed(shared, local, 0..returned, 0);
         self.lose_life(shared, local, Some(crash), answers);
         if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
             self.ticks_handled(shared, local);
         }
-        self.drop_unsubscribed(shared, local);
         #[cfg(troupe_planted)]
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };

@@ -158,6 +158,9 @@ impl Shard {
         let fits = !cell.backlog && cell.has_room(bytes);
         if !fits && (limits.overflow != Overflow::DropOldest || !self.make_room(shared, local, bytes)) {
             self.refuse(shared, &copy.to(target.address), LossReason::MailboxFull);
+            #[cfg(troupe_planted)]
+            return crate::planted::is(crate::planted::Bug::RefusedCounted);
+            #[cfg(not(troupe_planted))]
             return false;
         }
         self.accept_topic(shared, copy, local, tag);
@@ -204,6 +207,10 @@ impl Shard {
             };
             if fit == Fit::Fits {
                 let accepted = self.deliver_topic(shared, copy, *member);
+                #[cfg(troupe_planted)]
+                if crate::planted::is(crate::planted::Bug::GroupGetsAll) {
+                    members.iter().skip(at + 1).for_each(|other| drop(self.deliver_topic(shared, copy, *other)));
+                }
                 return self.confirm(shared, waiter, u32::from(accepted));
             }
             full |= fit == Fit::Full;

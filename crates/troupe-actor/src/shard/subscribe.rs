@@ -1,11 +1,18 @@
 //! Subscriptions of actors (`TOP-9`): made by themselves, by whoever spawns them, or from outside; they
 //! survive restarts and end with the actor.
 
+use std::ops::Range;
+
 use super::Shard;
+use super::bonds::has_unwanted;
 use super::publish::Copy;
+use crate::cell::Cell;
 use crate::counters::LossReason;
-use crate::frame::{self, Frame, effect};
+use crate::frame::{self, Frame, Frames, effect};
 use crate::id::Address;
+use crate::mailbox::TurnInput;
+#[cfg(troupe_planted)]
+use crate::planted;
 use crate::shared::Shared;
 use crate::subscriptions::MAX_PER_ACTOR;
 use crate::topics::{Subscription, SubscriptionSpec, Target, TopicError, Unsubscribed};
@@ -32,6 +39,14 @@ fn spec_of(payload: &[u8]) -> Option<SubscriptionSpec> {
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
     let group = (!group.is_empty()).then(|| text(group).into());
     Some(SubscriptionSpec { pattern: text(pattern).into(), group, once })
+}
+
+/// How many frames of a mailbox a turn gives back, if any of them is to be dropped.
+pub(super) fn returned(cell: &Cell, input: &TurnInput, consumed_end: usize) -> usize {
+    if !has_unwanted(cell) {
+        return 0;
+    }
+    Frames::new(input.buffer.get(consumed_end..).unwrap_or_default()).count()
 }
 
 impl Shard {
@@ -138,6 +153,8 @@ impl Shard {
     /// Puts messages that were kept into the mailbox of a new subscriber, as far as there is room.
     pub(super) fn deliver_kept(&mut self, shared: &Shared, local: u32, kept: &[Kept]) {
         let address = self.address_of(local);
+        #[cfg(troupe_planted)]
+        let kept = if planted::is(planted::Bug::KeptForgotten) { &[][..] } else { kept };
         for Kept { number, publisher, body } in kept {
             let copy = Copy { publisher: *publisher, flags: frame::FLAG_RETAIN, body };
             self.deliver_topic(shared, &copy, Target { address, tag: *number });
@@ -157,31 +174,44 @@ impl Shard {
     /// aside, nor one of the running turn that comes back.
     fn forget_messages(&mut self, shared: &Shared, local: u32, tag: u32, in_turn: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let in_hand = cell.in_hand;
+        let in_hand = cell.rare.as_deref().map_or(0, |rare| rare.replay_in_hand);
+        #[cfg(troupe_planted)]
+        if planted::is(planted::Bug::HandledUnsubscribed) {
+            return;
+        }
         if in_turn && let Some(all) = cell.rare_mut().subscriptions.as_deref_mut() {
             all.drop_later(tag);
         }
-        self.discard_topics(shared, local, &[tag], in_hand);
+        self.discard_topics(shared, local, &[tag], in_hand, 0..usize::MAX);
     }
 
-    /// Drops messages of subscriptions that ended during the turn that is over now.
-    pub(super) fn drop_unsubscribed(&mut self, shared: &Shared, local: u32) {
+    /// Drops messages of subscriptions that ended during the turn that is over now: among the first
+    /// `returned` frames of the mailbox, which the turn gave back, behind those that are still in hand. What
+    /// came meanwhile under the same tags is of other subscriptions. `done` frames of a replay were handled.
+    pub(super) fn drop_unsubscribed(&mut self, shared: &Shared, local: u32, returned: Range<usize>, done: u32) {
         let cell = self.cells.get_mut(local as usize);
         let all = cell.and_then(|cell| cell.rare.as_deref_mut()?.subscriptions.as_deref_mut());
         let Some(all) = all.filter(|all| all.has_unwanted()) else { return };
         let tags = all.take_unwanted();
-        self.discard_topics(shared, local, &tags, 0);
+        #[cfg(troupe_planted)]
+        let returned = if planted::is(planted::Bug::TakeoverLoses) { 0..usize::MAX } else { returned };
+        self.discard_topics(shared, local, &tags, done, returned);
     }
 
-    fn discard_topics(&mut self, shared: &Shared, local: u32, tags: &[u32], in_hand: u32) {
+    fn discard_topics(&mut self, shared: &Shared, local: u32, tags: &[u32], in_hand: u32, among: Range<usize>) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        // The messages of a replay are the first ones, behind those in hand.
-        let replay = cell.rare.as_deref().map_or(0, |rare| rare.replay.saturating_sub(in_hand));
+        // The messages of a replay are the first ones, behind those in hand, and may lie with the turn.
+        let replay = cell.rare.as_deref().map_or(0, |rare| rare.replay);
+        let away = cell.mailbox.away();
+        #[cfg(troupe_planted)]
+        let away = if planted::is(planted::Bug::DropEndsReplay) { 0 } else { away };
+        let replay = replay.saturating_sub(in_hand + away);
         let is_ended = |frame: &Frame<'_>| frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
-        let (mut at, mut dropped, mut replayed) = (0, 0, 0);
+        let (mut place, mut at, mut dropped, mut replayed) = (0, 0, 0, 0);
         cell.mailbox.extract(&mut Vec::new(), |frame| {
             at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
-            let found = is_ended(frame);
+            place += 1;
+            let found = among.contains(&(place - 1)) && is_ended(frame);
             dropped += u32::from(found);
             replayed += u32::from(found && at <= replay);
             found

@@ -1,10 +1,13 @@
 //! Turns: which actor is next, what it is given, and what becomes of the result.
 
+use std::ops::Range;
+
 use super::bonds::{has_unwanted, notices};
 use super::deliver::Lost;
 use super::effects::{Plan, malformed};
 use super::observe::EVENTS;
 use super::stash::check_stash;
+use super::subscribe::returned;
 use super::{Job, Outcome, Shard, Work};
 use crate::ask::{AskError, AskState, AskTable};
 use crate::behavior::Behavior;
@@ -316,6 +319,8 @@ impl Shard {
         let rest = job.input.count - plan.consumed;
         cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
+        let behind = front.len() as usize;
+        let returned = behind..behind + returned(cell, &job.input, consumed_end);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && !cell.is_closed() {
             // A life that is killed because its grace is over is not given another one to go down in.
@@ -328,10 +333,14 @@ impl Shard {
         }
         self.put_in_front(local, &front);
         self.let_go(local);
-        self.after_turn(shared, local, handled + aside + notices);
+        self.after_turn(shared, local, handled + aside + notices, returned);
     }
 
-    fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
+    fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32, returned: Range<usize>) {
+        // First, while what came back still stands where it was put.
+        if self.cells.get(local as usize).is_some_and(has_unwanted) {
+            self.drop_unsubscribed(shared, local, returned, handled);
+        }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         if cell.ticking {
             self.ticks_handled(shared, local);
@@ -343,7 +352,6 @@ impl Shard {
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local, 0);
-            self.drop_unsubscribed(shared, local);
         }
         self.go_on(shared, local);
     }
@@ -414,12 +422,13 @@ impl Shard {
             cell.in_hand = 0;
             cell.behavior = job.behavior;
             cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);
+            let returned = returned(cell, &job.input, start);
             cell.mailbox.put_back(job.input, start, count, &mut self.pool);
             if cell.ticking {
                 self.ticks_handled(shared, job.local);
             }
+            self.drop_unsubscribed(shared, job.local, 0..returned, 0);
         }
-        self.drop_unsubscribed(shared, job.local);
         self.go_on(shared, job.local);
     }
 

@@ -33,6 +33,7 @@ mod starting;
 mod stash;
 mod storm;
 mod tables;
+mod takeovers;
 mod timer_storm;
 mod timers;
 mod topic_edges;
