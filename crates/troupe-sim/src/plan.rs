@@ -7,6 +7,7 @@ use troupe_actor::health::HealthSpec;
 use troupe_actor::spec::{MailboxSpec, Overflow};
 use troupe_actor::supervision::spec::{Backoff, BackoffKind, Restart, RestartSpec};
 
+use crate::model::Wanted;
 use crate::random::Random;
 
 /// What can happen next.
@@ -74,10 +75,22 @@ pub enum Action {
     StopTree,
     /// Somebody looks at the tree.
     Look,
+    /// A port publishes.
+    Publish,
+    /// Somebody subscribes an actor, or takes that back.
+    Subscribe,
+    /// A port subscribes, or takes that back.
+    Listen,
+}
+
+impl Action {
+    const fn is_about_topics(self) -> bool {
+        matches!(self, Self::Publish | Self::Subscribe | Self::Listen)
+    }
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 31] = [
+const ACTIONS: [(Action, u32, bool); 34] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -109,6 +122,9 @@ const ACTIONS: [(Action, u32, bool); 31] = [
     (Action::Request, 6, true),
     (Action::StopTree, 1, true),
     (Action::Look, 8, true),
+    (Action::Publish, 25, true),
+    (Action::Subscribe, 8, true),
+    (Action::Listen, 3, true),
 ];
 
 /// Faults and doings of handlers, each how often in a thousand messages or lives.
@@ -148,6 +164,10 @@ pub struct Faults {
     pub open: u32,
     /// A handler watches or links, or takes that back.
     pub bond: u32,
+    /// A handler publishes.
+    pub publish: u32,
+    /// A handler subscribes, or takes that back.
+    pub subscribe: u32,
 }
 
 /// One run.
@@ -173,6 +193,10 @@ pub struct Profile {
     pub external: u32,
     /// How many actors of a thousand are probed.
     pub probed: u32,
+    /// Actors and ports publish and subscribe.
+    pub topics: bool,
+    /// What nobody is subscribed to is a dead letter.
+    pub unheard_letters: bool,
     /// Whether the shutdown comes while everything is under way.
     pub rude_end: bool,
     /// What happens how often.
@@ -185,6 +209,7 @@ impl Profile {
     /// The profile of a seed.
     #[must_use]
     pub fn new(random: &mut Random) -> Self {
+        let topics = random.coin();
         Self {
             shards: random.between(1, 3),
             threads: random.between(1, 5),
@@ -197,8 +222,10 @@ impl Profile {
             external: random.pick(&[0, 0, 200, 600]),
             probed: random.pick(&[0, 0, 100, 400]),
             rude_end: random.coin(),
-            weights: weights(random),
-            faults: faults(random),
+            weights: weights(random, topics),
+            faults: faults(random, topics),
+            topics,
+            unheard_letters: random.coin(),
         }
     }
 
@@ -215,11 +242,12 @@ impl Profile {
     }
 }
 
-fn weights(random: &mut Random) -> Vec<(Action, u32)> {
+fn weights(random: &mut Random, topics: bool) -> Vec<(Action, u32)> {
     ACTIONS
         .iter()
         .map(|(action, usual, optional)| {
             let weight = match random.below(5) {
+                _ if action.is_about_topics() && !topics => 0,
                 0 if *optional => 0,
                 1 => usual * 3,
                 2 => usual.div_ceil(3),
@@ -230,7 +258,7 @@ fn weights(random: &mut Random) -> Vec<(Action, u32)> {
         .collect()
 }
 
-fn faults(random: &mut Random) -> Faults {
+fn faults(random: &mut Random, topics: bool) -> Faults {
     let mut share = |usual: u32| match random.below(4) {
         0 => 0,
         1 => usual * 4,
@@ -254,6 +282,8 @@ fn faults(random: &mut Random) -> Faults {
         wait: share(120),
         open: share(100),
         bond: share(60),
+        publish: if topics { share(90) } else { 0 },
+        subscribe: if topics { share(40) } else { 0 },
     }
 }
 
@@ -280,6 +310,8 @@ pub struct Traits {
     pub health: Option<HealthSpec>,
     /// How often it says that it is unhealthy, in a thousand.
     pub unhealthy: u32,
+    /// What it is subscribed to from the beginning.
+    pub subscriptions: Vec<Wanted>,
     /// It came up after these many failed starts, if those of its kind fail.
     pub start_fails: u32,
 }
@@ -302,6 +334,8 @@ impl Traits {
     #[must_use]
     pub fn new(profile: &Profile, random: &mut Random) -> Self {
         let overflow = [Overflow::Wait, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest];
+        let count = if profile.topics { random.below(4) } else { 0 };
+        let subscriptions = (0..count).map(|_| Wanted::new(random)).collect();
         Self {
             mailbox: MailboxSpec {
                 max_messages: random.between(1, profile.capacity),
@@ -318,6 +352,7 @@ impl Traits {
             start_ms: random.pick(&[u64::MAX, 3, 40, 1_000]),
             external: None,
             health: random.permille(profile.probed).then(|| health(random)),
+            subscriptions,
             unhealthy: random.pick(&[0, 100, 700]),
             start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },
         }

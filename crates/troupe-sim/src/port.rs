@@ -6,7 +6,7 @@ use troupe_actor::ask::AskError;
 use troupe_actor::event::Event;
 use troupe_actor::frame;
 use troupe_actor::groups::Member;
-use troupe_actor::port::{COMPLETION_BYTES, Port, WORK_SLOT};
+use troupe_actor::port::{COMPLETION_BYTES, Port, TopicMessage, WORK_SLOT};
 use troupe_actor::reason::{Crash, ExitReason, StartError};
 use troupe_actor::shared::Shared;
 use troupe_actor::tree::spec::TreeError;
@@ -67,6 +67,10 @@ impl Port for SimPort {
     }
 
     fn group_changed(&self, _watch: u32, _member: &Member, _joined: bool) {}
+
+    fn publish(&self, message: &TopicMessage<'_>) -> bool {
+        self.model.lock().published_to(self.index(), message)
+    }
 
     fn event(&self, event: &Event) {
         self.model.lock().event(event);

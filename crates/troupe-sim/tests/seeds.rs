@@ -5,7 +5,7 @@ use troupe_sim::run::{Plan, run, run_many};
 
 /// Seeds that failed once, and what they found. What a seed does changes with the generator, so each
 /// find has its test in the kernel too.
-const FOUND: [(u64, &str); 15] = [
+const FOUND: [(u64, &str); 19] = [
     (11, "whoever waits for a tree hears, though one of its places ends while it is given up"),
     (463, "a message dropped from behind a notice is counted once in a replay"),
     (537, "a life whose grace is over gets no other one by stopping itself"),
@@ -20,6 +20,10 @@ const FOUND: [(u64, &str); 15] = [
     (227, "a notice that is taken back in a replay is no part of it any more"),
     (589, "a pool does not wait for a member that ended before its first life"),
     (42_501, "a message in hand stays part of its replay when another one is dropped"),
+    (14, "a subscription that takes a tag over gets what comes in the same turn"),
+    (72, "what lies behind a running turn stays counted when something behind it is dropped"),
+    (258, "what is dropped behind a replay is no part of it"),
+    (877, "a notice that leaves with an ended subscription's messages does not shift them"),
     (3_240, "an addition that was refused does not come up in the supervisor's next life"),
 ];
 

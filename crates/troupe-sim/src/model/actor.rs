@@ -119,6 +119,8 @@ pub struct Actor {
     pub doomed: bool,
     /// The next tag of a watch; a new life begins anew, as a guest would.
     pub next_watch: u32,
+    /// The last number of a subscription.
+    pub subscribed: u32,
 }
 
 impl Actor {
@@ -178,6 +180,7 @@ impl Actor {
             links: Vec::new(),
             doomed: false,
             next_watch: 1,
+            subscribed: 0,
         }
     }
 

@@ -124,6 +124,7 @@ impl Model {
         match self.settle_slot(port, slot) {
             Some(Waits::Message(id)) if matches!(self.messages[id].kind, Kind::Send(..)) => self.confirmed(id, status),
             Some(Waits::Message(id)) => self.answered(id, status, payload),
+            Some(Waits::Publication(id)) => self.counted(id, status, payload),
             Some(Waits::Shutdown) => {
                 let vanishes = |key: &&usize| !matches!(self.actors[**key].expect, Some(Expect::Vanish(_)));
                 let live = self.live.iter().filter(vanishes).count();

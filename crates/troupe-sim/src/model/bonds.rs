@@ -232,6 +232,7 @@ impl Model {
             message.from == Party::Actor(target)
                 && message.to == Some(key)
                 && message.state == State::Sent
+                && !self.is_kept_or_gone(message)
                 && !(matches!(message.kind, Kind::Ask(..)) && message.settled.is_some())
         });
         self.require(left.is_none(), "MON-3", || {

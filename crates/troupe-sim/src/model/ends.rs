@@ -172,6 +172,7 @@ impl Model {
             self.names.remove(name);
         }
         self.end_bonds(key, reason);
+        self.forget_subscriptions(key);
         self.live.retain(|live| *live != key);
         self.just_ended.push(key);
         self.totals.ended_now += 1;

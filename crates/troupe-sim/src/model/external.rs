@@ -189,6 +189,7 @@ impl Model {
         self.turn_succeeds(key, &first, &effects);
         let (own, behind) = rest.split_at(1.min(rest.len()));
         self.put_back(behind);
+        self.drop_behind(key);
         let own = own.to_vec();
         self.actors[key].hand.iter_mut().for_each(|hand| hand.frames.clone_from(&own));
     }

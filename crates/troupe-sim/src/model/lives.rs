@@ -325,13 +325,23 @@ impl Model {
         self.mark(now + delay + 1);
     }
 
+    fn messages_of_replay(&self, key: usize) -> impl Iterator<Item = usize> + '_ {
+        self.actors[key].replay.iter().filter_map(|frame| match frame {
+            super::types::Frame::Message(id) => Some(*id),
+            _ => None,
+        })
+    }
+
     fn unreproduced(&mut self, subject: &Subject) {
         let Some(key) = self.find(subject.address) else { return };
         let now = self.now;
+        let vague: Vec<usize> =
+            self.messages_of_replay(key).filter(|id| self.may_be_gone(&self.messages[*id])).collect();
         let (messages, watches, actor) = (&self.messages, &self.watches, &mut self.actors[key]);
         let lasts = |frame: &&super::types::Frame| match **frame {
             super::types::Frame::Message(id) => {
                 let waits = matches!(messages[id].state, super::State::Sent | super::State::InHand);
+                let waits = waits && !vague.contains(&id);
                 messages[id].settled.is_none() && waits
             }
             super::types::Frame::Notice(id) => watches[id].notice != super::Notice::Back,

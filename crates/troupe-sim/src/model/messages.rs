@@ -7,14 +7,15 @@ use troupe_actor::frame;
 use troupe_actor::id::Address;
 use troupe_actor::record::FOREVER;
 
+use super::topics::Subscribed;
 use super::types::Expect;
-use super::{Kind, Message, Model, Party, Phase, Settled, State};
+use super::{Actor, Kind, Message, Model, Party, Phase, Settled, State};
 
 /// Bytes in front of a payload's padding: the message's number, its script, its hops.
 pub const HEAD_BYTES: usize = 8;
 /// A dead letter names its message by sender, path and length, so no two messages under way share
 /// all three: lengths go round in this range.
-const LENGTHS: u64 = 600;
+const LENGTHS: u64 = 400;
 /// A payload of this length is over every limit.
 pub const TOO_LARGE: usize = 2_900;
 
@@ -75,7 +76,7 @@ impl Model {
     ) -> (usize, Vec<u8>) {
         let id = self.messages.len();
         let to = self.find(address);
-        let (sequence, len) = self.place(from, to);
+        let (sequence, len) = self.place(from, to, kind == Kind::Publication);
         let script = match self.random.below(1_000) {
             n if n < self.faults.poison => Script::Poison,
             n if n < self.faults.poison + self.faults.flaky => Script::Flaky,
@@ -110,19 +111,20 @@ impl Model {
 
     /// A new message's place among those of its sender to its target, and its length, which no other
     /// message shares that a dead letter could be about.
-    fn place(&mut self, from: Party, to: Option<usize>) -> (u64, usize) {
+    fn place(&mut self, from: Party, to: Option<usize>, published: bool) -> (u64, usize) {
         let Self { sequence, by_letter, messages, actors, .. } = self;
         let path = |to: Option<usize>| to.map_or("", |key| actors[key].path.as_str());
         let sequence = sequence.entry((from, to)).or_insert(0);
         for _ in 0..LENGTHS {
             *sequence += 1;
             let len = match *sequence % 97 {
-                96 => TOO_LARGE,
-                _ => HEAD_BYTES + (*sequence % LENGTHS) as usize,
+                96 => TOO_LARGE + usize::from(published),
+                // What is published goes to many: its lengths are its own.
+                _ => HEAD_BYTES + 2 * (*sequence % LENGTHS) as usize + usize::from(published),
             };
             let others = by_letter.entry((from, len)).or_default();
             others.retain(|id| messages[*id].is_under_way());
-            if !others.iter().any(|id| path(messages[*id].to) == path(to)) {
+            if (others.is_empty() || !published) && !others.iter().any(|id| path(messages[*id].to) == path(to)) {
                 return (*sequence, len);
             }
         }
@@ -177,6 +179,11 @@ impl Model {
 
     /// A dead letter: exactly one message is lost.
     pub fn letter(&mut self, letter: &DeadLetter) {
+        // A place that the tree makes may be full before anybody hears of it.
+        let unknown = !letter.target.is_empty() && !letter.address.is_none();
+        if unknown && self.subject_at(letter.address).is_none() {
+            return self.early_letters.push(letter.clone());
+        }
         self.totals.letters += 1;
         let from = match letter.sender.port() {
             Some(port) => Some(Party::Port(port)),
@@ -193,32 +200,58 @@ impl Model {
             return;
         }
         let Some(id) = self.message_of(from, letter) else {
-            return self.fail("DLV-2", format!("a dead letter without a message: {letter:?}"));
+            let said = letter.payload.as_deref().and_then(Payload::read).map(|payload| payload.id);
+            let text = format!(
+                "a dead letter without a message: m{said:?} as {} to {}",
+                letter.reason.as_str(),
+                letter.target
+            );
+            return self.fail("DLV-2", text);
         };
         self.note(|| format!("m{id} is lost: {}", letter.reason.as_str()));
+        if self.is_vague(id) && letter.reason != LossReason::Poison {
+            return self.one_is_lost(id);
+        }
+        if self.messages[id].state == State::Gone {
+            self.went_by_letter(id);
+        }
         self.lose(id, letter.reason);
+        self.copy_lost(id, letter.reason, letter.address);
     }
 
     /// The message that a dead letter is about: of this sender, of this length, to this path.
-    fn message_of(&self, from: Party, letter: &DeadLetter) -> Option<usize> {
+    fn message_of(&mut self, from: Party, letter: &DeadLetter) -> Option<usize> {
+        let known = letter.payload.as_deref().and_then(Payload::read).map(|payload| payload.id);
+        let copies = known.and_then(|id| self.publications.get(&id)).map(|publication| publication.copies.clone());
+        let mut candidates = match (copies, known) {
+            (Some(copies), Some(id)) => [copies, vec![id]].concat(),
+            (None, Some(id)) => vec![id],
+            _ => self.by_letter.get(&(from, letter.bytes)).cloned()?,
+        };
+        candidates.retain(|id| self.messages.get(*id).is_some_and(|one| (one.from, one.len) == (from, letter.bytes)));
+        candidates.retain(|id| match self.messages[*id].kind {
+            Kind::Copy(_) => self.is_letter_for(*id, letter.address, &letter.target),
+            Kind::Publication => self.messages[*id].state == State::Void,
+            _ => true,
+        });
         // The likeliest first: what must not be lost is blamed only when nothing else fits.
         let rank = |id: usize| match self.messages[id].state {
             State::InHand if letter.reason == LossReason::Poison => Some(0),
             State::Sent => Some(1),
             State::InHand => Some(2),
-            State::Held | State::Void => Some(3),
+            State::Gone if self.just_went(id) => Some(3),
+            State::Held | State::Void => Some(4),
             _ => None,
         };
         let is_target = |id: usize| match self.messages[id].to {
+            _ if matches!(self.messages[id].kind, Kind::Copy(_)) => true,
             Some(key) => *self.actors[key].path == *letter.target,
             None => letter.target.is_empty(),
         };
-        let candidates = self.by_letter.get(&(from, letter.bytes))?;
-        let ranked = candidates
-            .iter()
-            .filter(|id| is_target(**id))
-            .filter_map(|id| Some((self.why_not(*id, letter.reason).is_some(), rank(*id)?, *id)));
-        ranked.min().map(|(_, _, id)| id)
+        let ranked = candidates.iter().filter(|id| is_target(**id)).filter_map(|id| {
+            Some((self.why_not(*id, letter.reason).is_some(), self.rank_of_copy(*id), rank(*id)?, *id))
+        });
+        ranked.min().map(|(_, _, _, id)| id)
     }
 
     fn lose(&mut self, id: usize, reason: LossReason) {
@@ -240,9 +273,35 @@ impl Model {
         }
     }
 
+    /// Why a message for a queue group cannot be lost for this reason.
+    fn why_no_member(&self, id: usize, members: &[Subscribed], reason: LossReason) -> Option<String> {
+        let len = self.messages[id].len;
+        let any = |holds: &dyn Fn(&Actor) -> bool| {
+            let actor = |member: &Subscribed| if let Party::Actor(key) = member.owner { Some(key) } else { None };
+            members.iter().filter_map(actor).any(|key| holds(&self.actors[key]))
+        };
+        let ends = |actor: &Actor| {
+            let asked = actor.ending.is_some() || actor.killed || actor.expect.is_some();
+            asked || actor.phase == Phase::Ended
+        };
+        let holds = match reason {
+            LossReason::NoSubscriber => true,
+            LossReason::MailboxFull => !members.is_empty(),
+            LossReason::TooLarge => any(&|actor| len > actor.traits.mailbox.max_payload as usize),
+            LossReason::Stopped | LossReason::Killed | LossReason::GaveUp => any(&ends),
+            LossReason::Shutdown => self.closing,
+            _ => false,
+        };
+        (!holds).then(|| format!("it is for one of {members:?}"))
+    }
+
     /// Why a message cannot be lost for this reason; `None` when it can.
     fn why_not(&self, id: usize, reason: LossReason) -> Option<String> {
         let message = &self.messages[id];
+        if let Some(members) = self.copy_of(id).and_then(|copy| copy.members.as_ref()).filter(|_| message.to.is_none())
+        {
+            return self.why_no_member(id, members, reason);
+        }
         let Some(key) = message.to else {
             let fits = reason == LossReason::NoSuchActor || (self.closing && reason == LossReason::Shutdown);
             return (!fits).then(|| "nobody ever had its address".to_owned());
@@ -253,7 +312,7 @@ impl Model {
         let holds = match reason {
             LossReason::NoSuchActor => false,
             LossReason::Expired => message.late,
-            // Nothing here stashes or publishes.
+            // Nothing here stashes.
             LossReason::StashFull | LossReason::NoSubscriber => false,
             LossReason::Cycle => message.cycle,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),

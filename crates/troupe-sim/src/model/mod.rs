@@ -8,14 +8,17 @@ mod actor;
 mod asks;
 mod bonds;
 mod chains;
+mod copies;
 mod ends;
 mod external;
 mod health;
 mod lives;
+mod losses;
 mod messages;
 mod places;
 mod pools;
 mod sync;
+mod topics;
 mod turns;
 mod types;
 
@@ -26,6 +29,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 use troupe_actor::chain::Context;
+use troupe_actor::dead_letter::DeadLetter;
 use troupe_actor::error::SpawnError;
 use troupe_actor::frame::kind;
 use troupe_actor::id::Address;
@@ -41,6 +45,7 @@ pub use external::{Answer, Task};
 pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
+pub use topics::{PATTERNS, TOPICS, TopicDeed, Wanted};
 pub use types::{Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
 
 /// The model, as ports and behaviors hold it.
@@ -79,6 +84,20 @@ pub struct Model {
     pub live: Vec<usize>,
     /// Every message there ever was.
     pub messages: Vec<Message>,
+    /// Who is subscribed to what.
+    pub board: topics::Board,
+    /// What was published, by its message.
+    publications: HashMap<usize, topics::Publication>,
+    /// Every copy there ever was.
+    copies: Vec<copies::Copy>,
+    /// Copies that met their mailboxes in this step.
+    fresh: Vec<usize>,
+    /// Copies that went with their subscriptions in this step, and whether they are counted.
+    gone: Vec<(usize, bool)>,
+    /// Copies that went with their subscriptions out of a mailbox: for certain, and perhaps.
+    unheard_copies: (u64, u64),
+    /// Dead letters about actors that nobody knows yet.
+    early_letters: Vec<DeadLetter>,
     /// Pools, by their ids.
     pub(super) pools: BTreeMap<SupervisorId, pools::Pool>,
     /// Supervisors' rules and what they paid for, by path.
@@ -106,6 +125,8 @@ pub struct Model {
     sequence: HashMap<(Party, Option<usize>), u64>,
     /// The last message that each target handled of each sender.
     last_handled: HashMap<(Party, usize), u64>,
+    /// The last publication of each publisher that each subscription's owner handled.
+    last_copy: HashMap<(Party, usize, u32), usize>,
     /// Asks with a deadline, by shard: when, which.
     due: Vec<BTreeSet<(u64, usize)>>,
     /// Sends that wait for room, by shard: when they must have been refused, which.
@@ -147,6 +168,13 @@ impl Model {
             actors: Vec::new(),
             live: Vec::new(),
             messages: Vec::new(),
+            board: topics::Board::new(profile.unheard_letters),
+            publications: HashMap::new(),
+            copies: Vec::new(),
+            fresh: Vec::new(),
+            gone: Vec::new(),
+            unheard_copies: (0, 0),
+            early_letters: Vec::new(),
             pools: BTreeMap::new(),
             budgets: HashMap::new(),
             watches: Vec::new(),
@@ -162,6 +190,7 @@ impl Model {
             by_letter: HashMap::new(),
             sequence: HashMap::new(),
             last_handled: HashMap::new(),
+            last_copy: HashMap::new(),
             due: vec![BTreeSet::new(); shards],
             due_sends: vec![BTreeSet::new(); shards],
             untold: vec![Vec::new(); shards],
@@ -230,6 +259,7 @@ impl Model {
             record::kind::WORK_DONE | record::kind::WORK_BEGUN => {
                 return self.work_answered(record.target, record.word);
             }
+            record::kind::PUBLISHED => return self.routed(frame.payload),
             record::kind::WATCH..=record::kind::LINK_DOWN => {
                 return self.bond_record(frame.kind, record.target, frame.address, frame.corr);
             }
@@ -262,8 +292,10 @@ impl Model {
     /// A new actor is being spawned: its number. Its address comes with [`Model::spawned`].
     pub fn begin_spawn(&mut self, traits: Traits, name: Option<String>) -> usize {
         let key = self.actors.len();
+        let wanted = traits.subscriptions.clone();
         self.actors.push(Actor::new(traits, name));
         self.spawning = Some(key);
+        wanted.into_iter().for_each(|wanted| self.subscribe(key, None, wanted));
         key
     }
 
@@ -283,9 +315,8 @@ impl Model {
 
     /// The spawn was refused because of its name, which is `holder`'s.
     pub fn name_taken(&mut self, key: usize, holder: Address) {
-        self.spawning = None;
+        self.unspawn(key);
         let name = self.actors[key].name.clone().unwrap_or_default();
-        self.actors[key].phase = Phase::Ended;
         let known = self.names.get(&name).copied();
         let right = known.is_some_and(|known| self.actors[known].address == holder);
         self.require(right, "REG-1", || format!("'{name}' was refused to #{key}, but {known:?} has it"));
@@ -293,11 +324,19 @@ impl Model {
 
     /// The spawn was refused for another reason than its name.
     pub fn refused(&mut self, key: usize, error: &SpawnError, closing: bool) {
-        self.spawning = None;
-        self.actors[key].phase = Phase::Ended;
+        self.unspawn(key);
         // A pool that has gone takes no members.
         let expected = (closing || self.actors[key].has_place()) && *error == SpawnError::Shutdown;
         self.require(expected, "STA-1", || format!("#{key} was refused: {error}"));
+    }
+
+    /// The spawn was refused: nothing of it was ever there.
+    fn unspawn(&mut self, key: usize) {
+        self.spawning = None;
+        self.actors[key].phase = Phase::Ended;
+        self.forget_subscriptions(key);
+        let never = self.messages.iter_mut().filter(|message| message.to == Some(key));
+        never.for_each(|message| message.state = State::Void);
     }
 
     /// The address of an actor becomes known.
@@ -308,6 +347,9 @@ impl Model {
         }
         actor.address = address;
         self.live.push(key);
+        for message in self.messages.iter_mut().rev().take(200).filter(|message| message.to == Some(key)) {
+            message.address = address;
+        }
         let other = self.by_tag.insert(address.tag, key);
         self.require(other.is_none(), "REG-3", || format!("#{key} has the address of {other:?}"));
         self.note(|| format!("#{key} is at {}:{}", address.index, address.index));

@@ -28,8 +28,10 @@ impl Model {
         let mut actor = Actor::new(traits, None);
         (actor.under, actor.phase, actor.queued_job) = (under, Phase::Placed, false);
         (actor.incarnation, actor.path) = (0, status.path.to_string());
+        let wanted = actor.traits.subscriptions.clone();
         self.actors.push(actor);
         self.bind(key, status.address);
+        wanted.into_iter().for_each(|wanted| self.subscribe(key, None, wanted));
         // It may have been told to begin in the very step that made it.
         if status.incarnation > 0 {
             self.actors[key].permit = Some(status.incarnation);
@@ -40,6 +42,7 @@ impl Model {
 
     /// A signal is about to reach a shard.
     pub fn signal(&mut self, shard: usize, signal: &Signal) {
+        self.settle_copies();
         self.pool_signal(shard, signal);
         match signal {
             Signal::Begin(place, _, incarnation) => self.begin(*place, *incarnation),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use troupe_actor::counters::LossReason;
 use troupe_actor::shard::ActorStatus;
 use troupe_actor::status::Status;
 use troupe_actor::system::Audit;
@@ -92,6 +93,8 @@ impl Model {
             self.actors[key].seen = step;
             self.sync_actor(key, status, ran, touched == Some(key));
         }
+        std::mem::take(&mut self.early_letters).iter().for_each(|letter| self.letter(letter));
+        self.check_topics();
         for key in std::mem::take(&mut self.just_ended) {
             let watchers = std::mem::take(&mut self.actors[key].watchers);
             let deaf = watchers.iter().find(|slot| !self.has_heard(**slot)).copied();
@@ -219,7 +222,12 @@ impl Model {
             format!("{} messages count as failed, {} did", counters.failed, mine.failed)
         });
         let discarded: u64 = counters.discarded.iter().sum();
-        let lost = counters.refused.iter().sum::<u64>() + discarded + counters.failed + counters.expired;
+        let (sure, perhaps) = self.unheard_copies;
+        let unheard = counters.discarded[LossReason::NoSubscriber as usize];
+        self.require((sure..=sure + perhaps).contains(&unheard), "TOP-7", || {
+            format!("{unheard} copies count as dropped with their subscriptions, {sure} were, perhaps {perhaps} more")
+        });
+        let lost = counters.refused.iter().sum::<u64>() + discarded - unheard + counters.failed + counters.expired;
         self.require(lost == mine.letters, "DL-4", || {
             format!(
                 "{lost} messages were refused, failed, expired or discarded, there are {} dead letters",
@@ -260,7 +268,8 @@ impl Model {
             .iter()
             .enumerate()
             .filter(|(_, message)| {
-                let dead = matches!(message.kind, Kind::Ask(..)) && message.settled.is_some();
+                let dead =
+                    matches!(message.kind, Kind::Ask(..)) && message.settled.is_some() || self.may_be_gone(message);
                 matches!(message.state, State::Sent | State::InHand) && !dead
             })
             .map(|(id, _)| id)
@@ -304,6 +313,7 @@ impl Model {
         let mut lost = HashSet::new();
         for (id, message) in self.messages.iter().enumerate() {
             match message.state {
+                State::Sent if self.may_be_gone(message) => {}
                 State::Sent | State::InHand if matches!(message.kind, Kind::Ask(..)) && message.settled.is_some() => {
                     quiet.push(id);
                 }

@@ -33,6 +33,7 @@ impl Model {
                     }
                 }
                 kind::CONTEXT => {}
+                kind::TOPIC => taken.extend(self.copy_taken(key, frame).map(Frame::Message)),
                 kind::DOWN => {
                     self.require(awaiting.is_empty(), "REE-1", || format!("#{key} waits and got a notice"));
                     taken.extend(self.notice_taken(key, frame, &taken));
@@ -95,7 +96,7 @@ impl Model {
         let rule = match state {
             State::Sent => None,
             State::Held | State::Void => Some("TURN-2"),
-            State::InHand | State::Handled | State::Lost(_) => Some("DLV-1"),
+            State::InHand | State::Handled | State::Lost(_) | State::Published | State::Gone => Some("DLV-1"),
             State::Failed => Some("MBX-3"),
         };
         if let Some(rule) = rule {
@@ -115,7 +116,12 @@ impl Model {
         let messages: Vec<usize> = hand.messages().collect();
         let lasting: Vec<Frame> = hand.frames.iter().copied().filter(Frame::survives).collect();
         let count = hand.frames.len();
-        while self.actors[key].replay.front().is_some_and(|frame| self.is_void(*frame)) {
+        let first = lasting.first().copied();
+        while let Some(next) = self.actors[key].replay.front().copied() {
+            let perhaps = matches!(next, Frame::Message(id) if self.may_be_gone(&self.messages[id]));
+            if !self.is_void(next) && (!perhaps || first.is_none_or(|first| first == next)) {
+                break;
+            }
             self.actors[key].replay.pop_front();
         }
         let Self { actors, now, .. } = self;
@@ -148,7 +154,7 @@ impl Model {
             Frame::Message(id) => {
                 let message = &self.messages[id];
                 let dead = message.settled.is_some() && matches!(message.kind, Kind::Ask(..));
-                matches!(message.state, State::Lost(_)) || (message.state != State::InHand && dead)
+                matches!(message.state, State::Lost(_) | State::Gone) || (message.state != State::InHand && dead)
             }
             Frame::Notice(id) => self.watches[id].notice == Notice::Back,
             Frame::Answer(_) => true,
@@ -200,7 +206,10 @@ impl Model {
     pub(super) fn put_back(&mut self, frames: &[Frame]) {
         for frame in frames {
             match *frame {
-                Frame::Message(id) => self.messages[id].state = State::Sent,
+                Frame::Message(id) => {
+                    self.messages[id].state = State::Sent;
+                    self.copy_put_back(id);
+                }
                 Frame::Notice(id) if self.watches[id].notice == Notice::InHand => {
                     self.watches[id].notice = Notice::Queued;
                 }
@@ -222,12 +231,16 @@ impl Model {
             Some(tag) => self.turn_crashes(key, hand, &deed, tag),
             None => self.turn_succeeds(key, hand, &deed),
         }
+        if self.faults.subscribe > 0 {
+            self.drop_behind(key);
+        }
     }
 
     /// What was never done must never be seen.
     pub(crate) fn void(&mut self, deed: &Deed) {
         deed.emitted.iter().for_each(|id| self.messages[*id].state = State::Void);
         self.void_bonds(deed);
+        self.void_topics(deed);
     }
 
     pub(super) fn turn_succeeds(&mut self, key: usize, hand: &Hand, deed: &Deed) {
@@ -240,6 +253,7 @@ impl Model {
                 self.settle(id, if reply.failed { Settled::Refusal(value) } else { Settled::Value(value) });
             }
         }
+        self.commit_topics(key, deed);
         for (at, frame) in hand.frames.iter().enumerate() {
             match (at < deed.consumed as usize, *frame) {
                 (true, Frame::Message(id)) => self.message_handled(key, id),
@@ -277,6 +291,10 @@ impl Model {
         let message = &mut self.messages[id];
         message.state = State::Handled;
         let (from, sequence) = (message.from, message.sequence);
+        if matches!(message.kind, Kind::Copy(_)) {
+            self.copy_handled(key, id);
+            return self.leaves_replay(key, Frame::Message(id));
+        }
         let before = match self.last_handled.entry((from, key)) {
             Entry::Occupied(mut entry) => entry.insert(sequence),
             Entry::Vacant(entry) => {
@@ -287,18 +305,19 @@ impl Model {
         self.require(before < sequence, "ORD-1", || {
             format!("#{key} handled message {sequence} of {from:?}, m{id}, after message {before}")
         });
-        let actor = &mut self.actors[key];
-        if actor.replay.front() == Some(&Frame::Message(id)) {
-            actor.replay.pop_front();
+        self.leaves_replay(key, Frame::Message(id));
+    }
+
+    fn leaves_replay(&mut self, key: usize, frame: Frame) {
+        let replay = &mut self.actors[key].replay;
+        if replay.front() == Some(&frame) {
+            replay.pop_front();
         }
     }
 
     fn notice_handled(&mut self, key: usize, id: usize) {
         self.watches[id].notice = Notice::Told;
-        let replay = &mut self.actors[key].replay;
-        if replay.front() == Some(&Frame::Notice(id)) {
-            replay.pop_front();
-        }
+        self.leaves_replay(key, Frame::Notice(id));
     }
 
     fn turn_crashes(&mut self, key: usize, hand: &Hand, deed: &Deed, tag: ReasonTag) {

@@ -7,6 +7,7 @@ use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 
 use super::bonds::Bond;
+use super::topics::TopicDeed;
 
 /// Who sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -28,6 +29,10 @@ pub enum Kind {
     Send(u32, u32),
     /// With an answer: the port's slot or the actor's tag, and the timeout in milliseconds.
     Ask(u32, u32),
+    /// Published: whoever is subscribed gets a copy of it.
+    Publication,
+    /// A copy of what was published, by its number among all copies.
+    Copy(usize),
 }
 
 /// Where a message is.
@@ -47,6 +52,10 @@ pub enum State {
     Failed,
     /// There is a dead letter about it.
     Lost(LossReason),
+    /// It was published, and its copies were made.
+    Published,
+    /// A copy whose subscription ended before it was handled.
+    Gone,
 }
 
 /// How an ask was settled.
@@ -135,6 +144,8 @@ pub enum Waits {
     Shutdown,
     /// A tree, or a request of a supervisor.
     Tree,
+    /// The number of copies of what was published that were accepted.
+    Publication(usize),
 }
 
 /// Where an actor is in its life.
@@ -248,6 +259,8 @@ pub struct Deed {
     pub stops: bool,
     /// What it did about monitors and links.
     pub bonds: Vec<Bond>,
+    /// What it did about topics.
+    pub topics: Vec<TopicDeed>,
     /// The tags whose answers it waits for.
     pub awaits: Vec<u32>,
     /// How it says that it is.

@@ -9,6 +9,7 @@ mod finish;
 mod outside;
 mod pools;
 mod steps;
+mod topics;
 mod trees;
 
 use std::collections::HashMap;
@@ -23,8 +24,10 @@ use troupe_actor::port::Port;
 use troupe_actor::shard::{Job, Outbox};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
-use troupe_actor::topics::NoTopics;
+use troupe_actor::topics::Topics;
 use troupe_actor::tree::spec::SupervisorId;
+use troupe_broker::broker::Broker;
+use troupe_broker::limits::Limits;
 
 use crate::model::{Handle, Model, Totals, Violation};
 use crate::plan::{Action, Profile, Traits};
@@ -63,6 +66,7 @@ struct Held {
 /// A run.
 pub struct World {
     system: ActorSystem,
+    broker: Arc<Broker>,
     model: Handle,
     profile: Profile,
     random: Random,
@@ -86,6 +90,8 @@ pub struct World {
     /// Pools that were made.
     pools: Vec<SupervisorId>,
     next_tree: u32,
+    /// Subscriptions of ports: which port, which tag.
+    listening: Vec<(u32, u32)>,
     /// Steps so far.
     pub steps: u64,
 }
@@ -103,15 +109,16 @@ impl World {
         let mut random = Random::new(seed);
         let profile = Profile::new(&mut random);
         let clock = Arc::new(AtomicU64::new(BEGIN));
+        let broker = Arc::new(Broker::new(profile.shards as usize, Limits::default()));
         let config = SystemConfig {
             shards: profile.shards,
             spare_threads: 0,
             dead_letters: 10,
-            captured_bytes: 0,
+            captured_bytes: 1 << 16,
             seed,
             clock: Clock::Manual(Arc::clone(&clock)),
-            topics: Arc::new(NoTopics),
-            unheard_letters: false,
+            topics: Arc::clone(&broker) as Arc<dyn Topics>,
+            unheard_letters: profile.unheard_letters,
         };
         let system = ActorSystem::manual(&config, ticker());
         let model = Model::new(&profile, Random::new(random.number()), BEGIN, traced);
@@ -123,6 +130,7 @@ impl World {
         let ran = vec![0; profile.shards as usize];
         Self {
             system,
+            broker,
             model,
             profile,
             random,
@@ -139,6 +147,7 @@ impl World {
             pooled: HashMap::new(),
             pools: Vec::new(),
             next_tree: 0,
+            listening: Vec::new(),
             steps: 0,
         }
     }
@@ -191,6 +200,9 @@ impl World {
             Action::Request => self.ask_supervisor(false),
             Action::StopTree => self.ask_supervisor(true),
             Action::Look => self.look_at_tree(),
+            Action::Publish => self.publish(),
+            Action::Subscribe => self.subscribe(),
+            Action::Listen => self.listen(),
             outside => self.outside(outside),
         }
     }
@@ -245,6 +257,7 @@ impl World {
         let mut model = self.model.lock();
         model.sync(&statuses, &self.ran, touched);
         model.check_audit(&audit);
+        model.check_board(self.broker.holdings().subscriptions, self.system.shared().hub.unheard());
         for number in 0..self.profile.names {
             let name = name_of(number);
             let found = self.system.find(&name);

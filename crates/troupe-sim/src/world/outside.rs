@@ -13,7 +13,7 @@ use troupe_actor::system::{Inline, Spawned};
 
 use super::{World, name_of};
 use crate::behavior::Factory;
-use crate::model::{Kind, Party, Waits};
+use crate::model::{Kind, Party, Waits, Wanted};
 use crate::plan::{Action, Traits};
 
 impl World {
@@ -57,13 +57,13 @@ impl World {
         self.next_slot
     }
 
-    fn port(&mut self) -> (u32, Address) {
+    pub(super) fn port(&mut self) -> (u32, Address) {
         let port = self.random.below(self.ports.len() as u32);
         (port, self.ports[port as usize])
     }
 
     /// An actor, mostly a live one.
-    fn actor(&mut self) -> Option<usize> {
+    pub(super) fn actor(&mut self) -> Option<usize> {
         let mut model = self.model.lock();
         let address = model.someone();
         model.find(address)
@@ -120,7 +120,7 @@ impl World {
             health: traits.health,
             state: None,
             pressure: false,
-            subscriptions: Vec::new(),
+            subscriptions: traits.subscriptions.iter().map(Wanted::spec).collect(),
             observed: Observed::default(),
         }
     }
@@ -324,7 +324,7 @@ impl World {
     }
 
     /// A request to an actor is served after what lies in the inbox of its shard.
-    fn before_request(&mut self, key: usize) -> Address {
+    pub(super) fn before_request(&mut self, key: usize) -> Address {
         let (address, shard) = {
             let model = self.model.lock();
             let address = model.actors[key].address;

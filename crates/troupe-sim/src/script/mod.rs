@@ -1,5 +1,7 @@
 //! What handlers do: decided by the seed, and by the message where that says so.
 
+mod topics;
+
 use troupe_actor::frame::{self, Frame, Frames, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
@@ -104,6 +106,7 @@ impl Model {
                 let lost = Deed {
                     emitted: writer.deed.emitted.split_off(before.emitted.len()),
                     bonds: writer.deed.bonds.split_off(before.bonds.len()),
+                    topics: writer.deed.topics.split_off(before.topics.len()),
                     ..Deed::default()
                 };
                 self.void(&lost);
@@ -120,8 +123,7 @@ impl Model {
     }
 
     fn handle_frame(&mut self, key: usize, frame: &Frame<'_>, count: u32, writer: &mut Writer) -> End {
-        let Some(payload) = Payload::read(frame.payload).filter(|_| matches!(frame.kind, kind::MESSAGE | kind::ASK))
-        else {
+        let Some(payload) = Payload::read(frame.message()).filter(|_| frame.is_message()) else {
             return self.handle_answer(writer);
         };
         match payload.script {
@@ -153,12 +155,17 @@ impl Model {
         if self.random.permille(100) {
             writer.push(effect::LOG, 0, 1, Address::NONE, b"line");
         }
+        // What was kept comes with each subscription: it sets nothing off, or there would be no end.
+        if frame.kind == kind::TOPIC && frame.flags & frame::FLAG_RETAIN != 0 {
+            return End::Returns;
+        }
         if payload.hops > 0 {
             self.send_on(key, payload.hops - 1, writer);
         }
         if self.random.permille(self.faults.bond) {
             self.bond(key, frame.address, writer);
         }
+        self.deal_with_topics(key, payload.hops, writer);
         End::Returns
     }
 
