@@ -198,12 +198,16 @@ impl Shard {
     }
 
     /// Puts a message for which there is room into the mailbox.
-    #[inline]
+    // Twenty instructions of every message were those of the call.
+    #[inline(always)]
     pub(super) fn accept(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32) {
-        let frame = match self.enter(message, local) {
-            Ok(frame) => frame,
-            Err(reason) => return self.refuse(shared, message, reason),
-        };
+        let mut frame = mailbox::message(message.sender, message.payload);
+        if let Wants::Answer(terms) = &message.wants {
+            match self.enter(message, terms, local) {
+                Ok(entered) => frame = entered,
+                Err(reason) => return self.refuse(shared, message, reason),
+            }
+        }
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.mailbox.push(&frame, &mut self.pool);
             cell.accepted += 1;
@@ -224,12 +228,14 @@ impl Shard {
         self.schedule(local);
     }
 
-    /// The frame that lies in the mailbox for a message; an ask is entered into the table.
+    /// Enters an ask into the table: the frame that lies in the mailbox for it.
     #[inline]
-    pub(super) fn enter<'a>(&mut self, message: &Incoming<'a>, local: u32) -> Result<Frame<'a>, LossReason> {
-        let Wants::Answer(terms) = message.wants else {
-            return Ok(mailbox::message(message.sender, message.payload));
-        };
+    pub(super) fn enter<'a>(
+        &mut self,
+        message: &Incoming<'a>,
+        terms: &Terms<'_>,
+        local: u32,
+    ) -> Result<Frame<'a>, LossReason> {
         let number = self.asks.insert(local, message.sender, message.incarnation, message.corr, terms.deadline);
         let corr = number.ok_or(LossReason::MailboxFull)?;
         if terms.inherited || terms.chain != Chain::Nobody {

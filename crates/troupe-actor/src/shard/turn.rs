@@ -294,9 +294,10 @@ impl Shard {
         }
         let answered = self.apply_effects(shared, local, behavior.output());
         self.converse(shared, local, &job.input, queued);
-        let (mut front, mut aside) = (Stash::default(), 0);
+        let (mut front, mut aside) = (None, 0);
         if plan.stashes {
-            aside = self.apply_stash(shared, local, behavior.output(), &job.input, &mut front);
+            let front = front.insert(Stash::default());
+            aside = self.apply_stash(shared, local, behavior.output(), &job.input, front);
         }
         let mut handled = job.messages;
         let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };
@@ -331,7 +332,9 @@ impl Shard {
             }
             self.limit_own_stop(local);
         }
-        self.put_in_front(local, &front);
+        if let Some(front) = front {
+            self.put_in_front(local, &front);
+        }
         self.let_go(local);
         self.after_turn(shared, local, handled + aside + notices, returned);
     }
@@ -342,18 +345,25 @@ impl Shard {
             self.drop_unsubscribed(shared, local, returned, handled);
         }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if cell.ticking {
+        if cell.rare.is_some() {
+            self.after_rare_turn(shared, local, handled);
+        }
+        self.go_on(shared, local);
+    }
+
+    /// What may follow from a turn of an actor that has something which not all have.
+    fn after_rare_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
             self.ticks_handled(shared, local);
         }
-        let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.replay > 0) {
+        let Some(rare) = self.cells.get_mut(local as usize).and_then(|cell| cell.rare.as_deref_mut()) else { return };
+        if rare.replay > 0 {
             rare.replay_in_hand = 0;
             self.replayed(shared, local, handled);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local, 0);
         }
-        self.go_on(shared, local);
     }
 
     /// Moves a requested end on, or queues the actor for its next turn.
