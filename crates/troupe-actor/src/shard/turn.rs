@@ -320,7 +320,7 @@ impl Shard {
         let rest = job.input.count - plan.consumed;
         cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
-        let behind = front.len() as usize;
+        let behind = front.as_ref().map_or(0, Stash::len) as usize;
         let returned = behind..behind + returned(cell, &job.input, consumed_end);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && !cell.is_closed() {
