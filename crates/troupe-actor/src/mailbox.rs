@@ -7,9 +7,9 @@
 use crate::frame::{self, Frame};
 use crate::id::Address;
 
-/// Largest buffer that is kept for reuse, in bytes: that of a full mailbox of the default size, with
-/// messages of the usual sizes. A smaller bound makes every turn of a flooded actor grow a new one.
-const KEEP_BYTES: usize = 512 * 1024;
+/// Largest buffer that is kept for reuse, in bytes. Larger ones would be spread over actors with a few
+/// messages each, and push one another out of the cache.
+const KEEP_BYTES: usize = 64 * 1024;
 /// Most bytes of buffers that are kept for reuse.
 const KEEP_TOTAL: usize = 64 * 1024 * 1024;
 
@@ -230,7 +230,14 @@ impl Mailbox {
         self.count += returned;
         self.bytes += input.end - consumed_end;
         if consumed_end >= input.buffer.len() {
-            pool.give(input.buffer);
+            if self.back.is_empty() || self.front.capacity() != 0 {
+                pool.give(input.buffer);
+            } else {
+                // More is waiting: what comes behind it will need a buffer of about this size.
+                self.front = input.buffer;
+                self.front.clear();
+                self.cursor = 0;
+            }
             return;
         }
         #[cfg(troupe_planted)]
