@@ -169,6 +169,16 @@ bugs! {
     BehindUncounted "DLV-2" "queued-behind-a-turn-uncounted";
     /// What was dropped behind a replay counts as a part of it.
     DropEndsReplay "TURN-3" "drop-behind-a-replay-counted";
+    /// A tick that is queued is handled although its timer was taken back.
+    TickUnwanted "TMR-2" "tick-after-cancel";
+    /// A timer that is of a life goes on in the next one.
+    TimerInherited "TMR-2" "timer-of-an-old-life";
+    /// A timer of a place ends with a life.
+    PlaceTimerLost "TMR-2" "place-timer-lost-by-restart";
+    /// What a fixed rate missed is not counted.
+    MissedUncounted "TMR-3" "missed-ticks-uncounted";
+    /// A repetition is due a moment before its time.
+    TickEarly "TMR-4" "tick-too-early";
     /// A normal end ends linked lives.
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }

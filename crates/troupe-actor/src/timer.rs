@@ -127,6 +127,8 @@ impl Timer {
 
     /// When the next tick is due, once the one in hand was handled; `None` after the last one.
     fn next_due(&self, now: u64, rounding: u64) -> Option<u64> {
+        #[cfg(troupe_planted)]
+        let now = now - u64::from(crate::planted::is(crate::planted::Bug::TickEarly));
         match self.repeat {
             Repeat::Once => None,
             Repeat::Delay(period) => Some(now.saturating_add(u64::from(period)).saturating_add(rounding)),
@@ -245,6 +247,8 @@ impl Timers {
     pub fn take(&mut self, key: TimerKey, now: u64) -> Option<u32> {
         let timer = self.timers.get_mut(&key).filter(|timer| timer.phase == Phase::Queued)?;
         let missed = timer.missed(now);
+        #[cfg(troupe_planted)]
+        let missed = if crate::planted::is(crate::planted::Bug::MissedUncounted) { 0 } else { missed };
         timer.phase = Phase::InHand;
         if let Repeat::Rate(period) = timer.repeat {
             // The schedule goes on from the last moment that this tick stands for.

@@ -81,16 +81,24 @@ pub enum Action {
     Subscribe,
     /// A port subscribes, or takes that back.
     Listen,
+    /// Somebody sets a timer for an actor's place.
+    SetTimer,
+    /// Somebody takes one back.
+    CancelTimer,
 }
 
 impl Action {
     const fn is_about_topics(self) -> bool {
         matches!(self, Self::Publish | Self::Subscribe | Self::Listen)
     }
+
+    const fn is_about_timers(self) -> bool {
+        matches!(self, Self::SetTimer | Self::CancelTimer)
+    }
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 34] = [
+const ACTIONS: [(Action, u32, bool); 36] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -125,6 +133,8 @@ const ACTIONS: [(Action, u32, bool); 34] = [
     (Action::Publish, 25, true),
     (Action::Subscribe, 8, true),
     (Action::Listen, 3, true),
+    (Action::SetTimer, 8, true),
+    (Action::CancelTimer, 5, true),
 ];
 
 /// Faults and doings of handlers, each how often in a thousand messages or lives.
@@ -168,6 +178,8 @@ pub struct Faults {
     pub publish: u32,
     /// A handler subscribes, or takes that back.
     pub subscribe: u32,
+    /// A handler sets a timer, or takes one back.
+    pub timer: u32,
 }
 
 /// One run.
@@ -209,7 +221,7 @@ impl Profile {
     /// The profile of a seed.
     #[must_use]
     pub fn new(random: &mut Random) -> Self {
-        let topics = random.coin();
+        let (topics, timers) = (random.coin(), random.coin());
         Self {
             shards: random.between(1, 3),
             threads: random.between(1, 5),
@@ -222,8 +234,8 @@ impl Profile {
             external: random.pick(&[0, 0, 200, 600]),
             probed: random.pick(&[0, 0, 100, 400]),
             rude_end: random.coin(),
-            weights: weights(random, topics),
-            faults: faults(random, topics),
+            weights: weights(random, topics, timers),
+            faults: faults(random, topics, timers),
             topics,
             unheard_letters: random.coin(),
         }
@@ -242,12 +254,13 @@ impl Profile {
     }
 }
 
-fn weights(random: &mut Random, topics: bool) -> Vec<(Action, u32)> {
+fn weights(random: &mut Random, topics: bool, timers: bool) -> Vec<(Action, u32)> {
     ACTIONS
         .iter()
         .map(|(action, usual, optional)| {
             let weight = match random.below(5) {
                 _ if action.is_about_topics() && !topics => 0,
+                _ if action.is_about_timers() && !timers => 0,
                 0 if *optional => 0,
                 1 => usual * 3,
                 2 => usual.div_ceil(3),
@@ -258,7 +271,7 @@ fn weights(random: &mut Random, topics: bool) -> Vec<(Action, u32)> {
         .collect()
 }
 
-fn faults(random: &mut Random, topics: bool) -> Faults {
+fn faults(random: &mut Random, topics: bool, timers: bool) -> Faults {
     let mut share = |usual: u32| match random.below(4) {
         0 => 0,
         1 => usual * 4,
@@ -284,6 +297,7 @@ fn faults(random: &mut Random, topics: bool) -> Faults {
         bond: share(60),
         publish: if topics { share(90) } else { 0 },
         subscribe: if topics { share(40) } else { 0 },
+        timer: if timers { share(80) } else { 0 },
     }
 }
 

@@ -314,11 +314,11 @@ impl Shard {
         let returned = returned(cell, &job.input, consumed_end);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         self.drop_unsubscribed(shared, local, 1..returned, done);
-        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
-            self.ticks_handled(shared, local);
-        }
         if self.cells.get(local as usize).and_then(|cell| cell.rare.as_deref()).is_some_and(|rare| rare.replay > 0) {
             self.replayed(shared, local, done);
+        }
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
+            self.ticks_handled(shared, local);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local, 1);

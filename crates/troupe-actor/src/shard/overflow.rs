@@ -54,19 +54,20 @@ impl Shard {
         }
         let path = self.path_of(local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return false };
-        let (mut dropped, mut notices) = (None, 0);
+        let (mut dropped, mut stays) = (None, 0);
         cell.mailbox.drop_oldest(|frame| {
-            notices += u32::from(frame.kind == frame::kind::DOWN);
             // A tick from outside is one for each timer at most.
-            let found = frame.is_message() && frame.flags & frame::FLAG_TICK == 0;
+            let tick = frame.kind == frame::kind::MESSAGE && frame.flags & frame::FLAG_TICK != 0;
+            stays += u32::from(tick || frame.kind == frame::kind::DOWN);
+            let found = frame.is_message() && !tick;
             if found {
                 dropped = Some(Lost::new(shared, frame, LossReason::MailboxFull));
             }
             found
         });
         let Some(lost) = dropped else { return false };
-        // The oldest messages are those of a replay, but for the one in hand and notices, which stay.
-        if cell.rare.as_deref().is_some_and(|rare| rare.replay > rare.replay_in_hand + notices) {
+        // The oldest messages are those of a replay, but for the one in hand, notices and ticks, which stay.
+        if cell.rare.as_deref().is_some_and(|rare| rare.replay > rare.replay_in_hand + stays) {
             self.replayed(shared, local, 1);
         }
         self.discard(shared, local, &path, lost);

@@ -61,7 +61,7 @@ impl Shard {
     pub(super) fn timer_effect(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {
         let key = TimerKey::own(frame.corr);
         if frame.kind == effect::CANCEL_TIMER {
-            self.cancel(local, key);
+            self.cancel(shared, local, key);
         } else if let Some(order) = read_order(frame.payload)
             && let Err(error) = self.arm(shared, local, key, &order, None)
         {
@@ -107,7 +107,7 @@ impl Shard {
         name: Option<&str>,
     ) -> Result<(), TimerError> {
         self.check_room(local, key, order.payload.len())?;
-        self.cancel(local, key);
+        self.cancel(shared, local, key);
         // The shard's own reading may be older than the turn that wants this.
         let due = shared.clock.now_ms().saturating_add(u64::from(order.delay_ms)).saturating_add(rounding(shared));
         if let Some(timers) = self.timers(local) {
@@ -118,7 +118,7 @@ impl Shard {
     }
 
     /// Takes a timer out. True: no tick of it is handled from now on.
-    fn cancel(&mut self, local: u32, key: TimerKey) -> bool {
+    fn cancel(&mut self, shared: &Shared, local: u32, key: TimerKey) -> bool {
         let Some(removed) = self.timers(local).and_then(|timers| timers.remove(key)) else { return false };
         match removed.phase {
             Phase::Waiting => {
@@ -126,7 +126,7 @@ impl Shard {
                 true
             }
             Phase::Queued => {
-                self.drop_tick(local, key);
+                self.drop_tick(shared, local, key);
                 true
             }
             Phase::InHand => false,
@@ -134,9 +134,23 @@ impl Shard {
     }
 
     /// Takes a queued tick out of the mailbox; later, if it lies with the running turn.
-    fn drop_tick(&mut self, local: u32, key: TimerKey) {
+    fn drop_tick(&mut self, shared: &Shared, local: u32, key: TimerKey) {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::TickUnwanted) {
+            return;
+        }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
-        let found = cell.mailbox.remove_first(|frame| is_tick(frame, key));
+        // What is left of a crashed turn is in front, or lies with the running one: a tick that goes does
+        // not come again (`TURN-3`).
+        let (rare, away) = (cell.rare.as_deref(), cell.mailbox.away());
+        let replay = rare.map_or(0, |rare| rare.replay.saturating_sub(rare.replay_in_hand + away));
+        let (mut place, mut replayed) = (0, false);
+        let found = cell.mailbox.remove_first(|frame| {
+            place += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
+            let found = is_tick(frame, key);
+            replayed |= found && key.outside && place <= replay;
+            found
+        });
         let backlog = cell.backlog;
         let rare = cell.rare_mut();
         if !found {
@@ -149,6 +163,9 @@ impl Shard {
             self.counters.aborted += 1;
         } else {
             rare.queued_answers = rare.queued_answers.saturating_sub(1);
+        }
+        if replayed {
+            self.replayed(shared, local, 1);
         }
         if backlog {
             self.admit_waiting(local);
@@ -274,14 +291,21 @@ impl Shard {
         let unwanted = std::mem::take(&mut timers.unwanted);
         self.ticks.extend(again.into_iter().map(|(due, key)| (due, local, key)));
         for key in unwanted {
-            self.drop_tick(local, key);
+            self.drop_tick(shared, local, key);
         }
     }
 
     /// Timers that an actor set for itself end with its life (`TMR-2`).
     pub(super) fn drop_life_timers(&mut self, local: u32) {
         let Some(timers) = self.timers(local) else { return };
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::TimerInherited) {
+            return;
+        }
+        #[cfg(not(troupe_planted))]
         let removed = timers.remove_all(false);
+        #[cfg(troupe_planted)]
+        let removed = timers.remove_all(crate::planted::is(crate::planted::Bug::PlaceTimerLost));
         let mut queued = false;
         for (key, timer) in removed {
             self.ticks.remove(&(timer.due, local, key));
@@ -328,7 +352,7 @@ impl Shard {
         let key = TimerKey::outside(timers.next_number());
         if let Some(replaced) = replaced {
             self.check_room(local, replaced, order.payload.len())?;
-            self.cancel(local, replaced);
+            self.cancel(shared, local, replaced);
         }
         self.arm(shared, local, key, order, name)?;
         Ok(key.number)
@@ -336,9 +360,12 @@ impl Shard {
 
     /// Takes a timer of an actor's place back. True: no tick of it is handled from now on. False: it was
     /// over, or a tick is in the actor's hands; none follows that one.
-    pub fn cancel_place_timer(&mut self, target: Address, number: u32) -> bool {
+    pub fn cancel_place_timer(&mut self, shared: &Shared, target: Address, number: u32) -> bool {
         let Some((local, _)) = self.resolve(target) else { return false };
-        self.cancel(local, TimerKey::outside(number))
+        let cancelled = self.cancel(shared, local, TimerKey::outside(number));
+        // Its tick may have been the last thing that a drain waited for.
+        self.proceed_ending(shared, local);
+        cancelled
     }
 
     /// Sets a timer of an external actor's life, at once.
@@ -358,9 +385,9 @@ impl Shard {
     }
 
     /// Takes a timer of an external actor's life back, as [`Shard::cancel_place_timer`] does.
-    pub fn cancel_own_timer(&mut self, target: Address, incarnation: u32, key: u32) -> bool {
+    pub fn cancel_own_timer(&mut self, shared: &Shared, target: Address, incarnation: u32, key: u32) -> bool {
         let Some((local, _)) = self.living(target, incarnation) else { return false };
-        self.cancel(local, TimerKey::own(key))
+        self.cancel(shared, local, TimerKey::own(key))
     }
 
     /// The cell of an actor in this life, which may still come up.

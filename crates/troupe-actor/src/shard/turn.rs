@@ -353,13 +353,14 @@ impl Shard {
 
     /// What may follow from a turn of an actor that has something which not all have.
     fn after_rare_turn(&mut self, shared: &Shared, local: u32, handled: u32) {
-        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
-            self.ticks_handled(shared, local);
-        }
         let Some(rare) = self.cells.get_mut(local as usize).and_then(|cell| cell.rare.as_deref_mut()) else { return };
         if rare.replay > 0 {
             rare.replay_in_hand = 0;
             self.replayed(shared, local, handled);
+        }
+        // Behind that, because a tick that goes may be a part of the replay.
+        if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
+            self.ticks_handled(shared, local);
         }
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local, 0);

@@ -23,7 +23,7 @@ impl ActorSystem {
 
     /// Takes a timer of an actor's place back. True: no tick of it is handled from now on (`TMR-2`).
     pub fn cancel_timer(&self, target: Address, number: u32) -> bool {
-        self.with_shard(target, |shard, _| shard.cancel_place_timer(target, number)).unwrap_or(false)
+        self.with_shard(target, |shard, shared| shard.cancel_place_timer(shared, target, number)).unwrap_or(false)
     }
 
     /// Sets a timer of an external actor's life.
@@ -43,6 +43,7 @@ impl ActorSystem {
 
     /// Takes a timer of an external actor's life back. True: no tick of it is handled from now on.
     pub fn cancel_own_timer(&self, target: Address, incarnation: u32, key: u32) -> bool {
-        self.with_shard(target, |shard, _| shard.cancel_own_timer(target, incarnation, key)).unwrap_or(false)
+        self.with_shard(target, |shard, shared| shard.cancel_own_timer(shared, target, incarnation, key))
+            .unwrap_or(false)
     }
 }

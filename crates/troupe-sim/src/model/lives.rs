@@ -345,7 +345,7 @@ impl Model {
                 messages[id].settled.is_none() && waits
             }
             super::types::Frame::Notice(id) => watches[id].notice != super::Notice::Back,
-            super::types::Frame::Answer(_) => false,
+            super::types::Frame::Answer(_) | super::types::Frame::Tick(_) => false,
         };
         let left = actor.replay.iter().filter(lasts).count();
         let free = std::mem::take(&mut actor.replay_free);

@@ -91,6 +91,7 @@ impl Model {
         let queued = |message: &Message| message.to.is_none_or(|to| to == key) && message.state == State::Sent;
         actor.phase == Phase::Up
             && !goes
+            && !self.has_place_timers(key)
             && actor.expect.is_none()
             && !actor.is_busy()
             && !self.messages.iter().any(queued)

@@ -184,6 +184,9 @@ impl Model {
         if unknown && self.subject_at(letter.address).is_none() {
             return self.early_letters.push(letter.clone());
         }
+        if letter.sender.is_none() {
+            return self.tick_letter(letter);
+        }
         self.totals.letters += 1;
         let from = match letter.sender.port() {
             Some(port) => Some(Party::Port(port)),

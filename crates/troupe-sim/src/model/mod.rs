@@ -18,6 +18,7 @@ mod messages;
 mod places;
 mod pools;
 mod sync;
+mod timers;
 mod topics;
 mod turns;
 mod types;
@@ -45,6 +46,7 @@ pub use external::{Answer, Task};
 pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
+pub use timers::{Timer, TimerDeed};
 pub use topics::{PATTERNS, TOPICS, TopicDeed, Wanted};
 pub use types::{Deed, Hand, Kind, Message, Party, Phase, Reply, Settled, Slot, State, Waits, Work};
 
@@ -98,6 +100,10 @@ pub struct Model {
     unheard_copies: (u64, u64),
     /// Dead letters about actors that nobody knows yet.
     early_letters: Vec<DeadLetter>,
+    /// Every timer there ever was.
+    pub timers: Vec<Timer>,
+    /// Ticks that perhaps were queued when their timers were taken back.
+    ticks_cancelled: u64,
     /// Pools, by their ids.
     pub(super) pools: BTreeMap<SupervisorId, pools::Pool>,
     /// Supervisors' rules and what they paid for, by path.
@@ -175,6 +181,8 @@ impl Model {
             gone: Vec::new(),
             unheard_copies: (0, 0),
             early_letters: Vec::new(),
+            timers: Vec::new(),
+            ticks_cancelled: 0,
             pools: BTreeMap::new(),
             budgets: HashMap::new(),
             watches: Vec::new(),

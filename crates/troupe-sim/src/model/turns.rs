@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 
 use troupe_actor::ask::AskError;
-use troupe_actor::frame::{Frames, kind};
+use troupe_actor::frame::{self, Frames, kind};
 use troupe_actor::reason::ReasonTag;
 
 use super::messages::Payload;
@@ -25,6 +25,13 @@ impl Model {
         let mut taken = Vec::new();
         for frame in &Frames::new(frames).collect::<Vec<_>>() {
             match frame.kind {
+                kind::MESSAGE if frame.flags & frame::FLAG_TICK != 0 => {
+                    taken.extend(self.place_tick_taken(key, frame).map(Frame::Message));
+                }
+                kind::TIMER => {
+                    self.require(awaiting.is_empty(), "REE-1", || format!("#{key} waits and got a tick"));
+                    taken.extend(self.own_tick_taken(key, frame).map(Frame::Tick));
+                }
                 kind::MESSAGE | kind::ASK => {
                     if let Some(id) =
                         self.message_taken(key, frame.payload, (frame.kind == kind::ASK).then_some(frame.corr))
@@ -157,7 +164,7 @@ impl Model {
                 matches!(message.state, State::Lost(_) | State::Gone) || (message.state != State::InHand && dead)
             }
             Frame::Notice(id) => self.watches[id].notice == Notice::Back,
-            Frame::Answer(_) => true,
+            Frame::Answer(_) | Frame::Tick(_) => true,
         }
     }
 
@@ -209,7 +216,9 @@ impl Model {
                 Frame::Message(id) => {
                     self.messages[id].state = State::Sent;
                     self.copy_put_back(id);
+                    self.place_tick_put_back(id);
                 }
+                Frame::Tick(id) => self.tick_put_back(id),
                 Frame::Notice(id) if self.watches[id].notice == Notice::InHand => {
                     self.watches[id].notice = Notice::Queued;
                 }
@@ -259,6 +268,7 @@ impl Model {
                 (true, Frame::Message(id)) => self.message_handled(key, id),
                 (true, Frame::Answer(id)) => self.messages[id].told = true,
                 (true, Frame::Notice(id)) => self.notice_handled(key, id),
+                (true, Frame::Tick(id)) => self.tick_handled(id),
                 (false, frame) => self.put_back(&[frame]),
             }
         }
@@ -271,6 +281,7 @@ impl Model {
             }
         }
         self.commit_bonds(key, deed);
+        self.commit_timers(key, deed);
         let messages = &self.messages;
         self.actors[key].open.retain(|_, id| messages[*id].settled.is_none());
         let actor = &mut self.actors[key];
@@ -291,8 +302,9 @@ impl Model {
         let message = &mut self.messages[id];
         message.state = State::Handled;
         let (from, sequence) = (message.from, message.sequence);
-        if matches!(message.kind, Kind::Copy(_)) {
+        if matches!(message.kind, Kind::Copy(_) | Kind::Tick(_)) {
             self.copy_handled(key, id);
+            self.place_tick_handled(id);
             return self.leaves_replay(key, Frame::Message(id));
         }
         let before = match self.last_handled.entry((from, key)) {
@@ -338,9 +350,10 @@ impl Model {
                         actor.poisoned = Some(id);
                         self.totals.failed += 1;
                         self.settle_ask(id, AskError::Crashed);
+                        self.place_tick_handled(id);
                     }
                     Frame::Notice(id) => self.watches[id].notice = Notice::Told,
-                    Frame::Answer(_) => {}
+                    Frame::Answer(_) | Frame::Tick(_) => {}
                 }
             }
             _ => {

@@ -7,6 +7,7 @@ use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 
 use super::bonds::Bond;
+use super::timers::TimerDeed;
 use super::topics::TopicDeed;
 
 /// Who sends.
@@ -33,6 +34,8 @@ pub enum Kind {
     Publication,
     /// A copy of what was published, by its number among all copies.
     Copy(usize),
+    /// The ticks of a timer of an actor's place, one after the other.
+    Tick(usize),
 }
 
 /// Where a message is.
@@ -226,13 +229,15 @@ pub enum Frame {
     Answer(usize),
     /// The notice of this watch.
     Notice(usize),
+    /// A tick of this timer, which is the actor's own.
+    Tick(usize),
 }
 
 impl Frame {
-    /// Whether it outlives a crash of its turn: answers are of one life, the rest is of the actor.
+    /// Whether it outlives a crash of its turn: answers and ticks are of one life, the rest is of the actor.
     #[must_use]
     pub const fn survives(&self) -> bool {
-        !matches!(self, Self::Answer(_))
+        !matches!(self, Self::Answer(_) | Self::Tick(_))
     }
 }
 
@@ -241,7 +246,7 @@ impl Hand {
     pub fn messages(&self) -> impl Iterator<Item = usize> + '_ {
         self.frames.iter().filter_map(|frame| match frame {
             Frame::Message(id) => Some(*id),
-            Frame::Answer(_) | Frame::Notice(_) => None,
+            Frame::Answer(_) | Frame::Notice(_) | Frame::Tick(_) => None,
         })
     }
 }
@@ -261,6 +266,8 @@ pub struct Deed {
     pub bonds: Vec<Bond>,
     /// What it did about topics.
     pub topics: Vec<TopicDeed>,
+    /// What it did about its own timers.
+    pub timers: Vec<TimerDeed>,
     /// The tags whose answers it waits for.
     pub awaits: Vec<u32>,
     /// How it says that it is.

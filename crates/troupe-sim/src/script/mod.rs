@@ -1,5 +1,6 @@
 //! What handlers do: decided by the seed, and by the message where that says so.
 
+pub mod timers;
 mod topics;
 
 use troupe_actor::frame::{self, Frame, Frames, effect, kind};
@@ -124,7 +125,7 @@ impl Model {
 
     fn handle_frame(&mut self, key: usize, frame: &Frame<'_>, count: u32, writer: &mut Writer) -> End {
         let Some(payload) = Payload::read(frame.message()).filter(|_| frame.is_message()) else {
-            return self.handle_answer(writer);
+            return self.handle_answer(key, writer);
         };
         match payload.script {
             Script::Poison => return End::Traps(ReasonTag::Trap),
@@ -166,10 +167,11 @@ impl Model {
             self.bond(key, frame.address, writer);
         }
         self.deal_with_topics(key, payload.hops, writer);
+        self.deal_with_timers(key, writer);
         End::Returns
     }
 
-    fn handle_answer(&mut self, writer: &mut Writer) -> End {
+    fn handle_answer(&mut self, key: usize, writer: &mut Writer) -> End {
         if self.random.permille(self.faults.trap) {
             return End::Traps(ReasonTag::Trap);
         }
@@ -177,6 +179,7 @@ impl Model {
             writer.push(effect::STOP, 0, 0, Address::NONE, &[]);
             writer.deed.stops = true;
         }
+        self.deal_with_timers(key, writer);
         End::Returns
     }
 
@@ -273,7 +276,7 @@ impl Model {
     /// Watches somebody, links with somebody, or takes that back.
     fn bond(&mut self, key: usize, sender: Address, writer: &mut Writer) {
         // Mostly with whom it has to do.
-        let near = sender.port().is_none() && self.random.coin();
+        let near = sender.port().is_none() && !sender.is_none() && self.random.coin();
         let to = if near { sender } else { self.someone() };
         match self.random.below(7) {
             0..=2 => {

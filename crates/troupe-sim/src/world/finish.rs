@@ -44,14 +44,16 @@ impl World {
     /// Lets everything that is under way end; what hangs goes on.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
         self.profile.faults.hang = 0;
+        self.model.lock().faults.timer = 0;
+        self.stop_ticking();
         for held in self.threads.iter_mut().filter_map(|thread| thread.held.as_mut()) {
             held.hangs = false;
         }
         for _ in 0..PATIENCE {
             while self.round() {}
             self.verdict()?;
-            // Who is probed never comes to rest.
-            while let Some(key) = self.probed() {
+            // Who is probed never comes to rest, nor does who ticks.
+            while let Some(key) = self.restless() {
                 self.end_actor(key, true, None, None);
                 while self.round() {}
                 self.verdict()?;
@@ -63,8 +65,9 @@ impl World {
         self.verdict()
     }
 
-    fn probed(&self) -> Option<usize> {
-        self.model.lock().probed()
+    fn restless(&self) -> Option<usize> {
+        let model = self.model.lock();
+        model.probed().or_else(|| model.ticking())
     }
 
     fn shut_down(&mut self) {

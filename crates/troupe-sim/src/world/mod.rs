@@ -9,6 +9,7 @@ mod finish;
 mod outside;
 mod pools;
 mod steps;
+mod timers;
 mod topics;
 mod trees;
 
@@ -203,6 +204,8 @@ impl World {
             Action::Publish => self.publish(),
             Action::Subscribe => self.subscribe(),
             Action::Listen => self.listen(),
+            Action::SetTimer => self.set_timer(),
+            Action::CancelTimer => self.cancel_timer(),
             outside => self.outside(outside),
         }
     }
