@@ -3,11 +3,12 @@
 use troupe_actor::counters::LossReason;
 use troupe_actor::id::Address;
 use troupe_actor::port::work;
+use troupe_actor::record::FOREVER;
 use troupe_actor::spec::ActorSpec;
 use troupe_actor::supervision::spec::BackoffKind;
 use troupe_actor::timer::{Repeat, TimerError, TimerOrder};
 
-use crate::common::{Actor, Log, World, clockwork, external, puppet, spawn_spec};
+use crate::common::{Actor, Log, Settled, World, clockwork, external, puppet, spawn_spec};
 
 fn actor(world: &World, log: &Log) -> Address {
     world.spawn(spawn_spec(clockwork(world, log)))
@@ -172,4 +173,23 @@ fn a_system_under_the_machines_clock_ticks_in_time() {
         std::thread::yield_now();
     }
     assert!(began.elapsed() >= std::time::Duration::from_millis(30), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_drain_does_not_wait_for_a_tick_that_was_taken_back() {
+    // STOP-1, TMR-2
+    let (world, log) = (World::new(), Log::default());
+    let actor = actor(&world, &log);
+    world.run();
+    let number = set(&world, actor, 10, Repeat::Once, "tick");
+    world.now.fetch_add(10, std::sync::atomic::Ordering::SeqCst);
+    for handle in world.system.shards() {
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(world.system.shared());
+        shard.run_timers(world.system.shared());
+    }
+    let slot = world.end(actor, true, FOREVER.into());
+    assert!(world.system.cancel_timer(actor, number), "its tick is queued");
+    assert!(matches!(world.wait(slot), Settled::Ended(..)));
+    assert_eq!(log.take(), Vec::<String>::new());
 }
