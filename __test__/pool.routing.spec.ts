@@ -213,9 +213,8 @@ test('an actor tells and asks a pool as itself', async t => {
   t.is(await ref.ask('x'), one!.path);
   t.deepEqual(seen, [`${one!.path} from /user/boss`]);
   t.is(await ref.ask('cycle'), 'ERR_ASK_CYCLE', 'the chain of those who wait goes along');
-  const began = Date.now();
-  await t.throwsAsync(ref.ask('slow', { timeout: '50ms' }), { code: 'ERR_ASK_TIMEOUT' });
-  t.true(Date.now() - began < 1000);
+  // Both have the same deadline: who is told first, the boss or who asked it, is open.
+  t.is(await ref.ask('slow', { timeout: '50ms' }).catch(({ code }) => code), 'ERR_ASK_TIMEOUT');
   await one!.stop();
   t.is(await ref.ask('x'), 'ERR_NO_RESPONDERS');
   await ref.ask('tell');

@@ -127,7 +127,7 @@ export type {
 } from './options.js';
 export type { Pool, PoolMember } from './pool.js';
 export type { Queued } from './queued.js';
-export type { Receiver } from './receiver.js';
+export type { Receiver, Routed, Routes } from './receiver.js';
 export type { RequestOptions, StopOptions } from './request-options.js';
 export type { Routing, RoutingKey } from './router.js';
 export {

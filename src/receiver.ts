@@ -15,6 +15,7 @@ export interface Routes<in Message, out Reply> {
 
 /** What passes messages on to members, as a pool does. */
 export interface Routed<in Message, out Reply> {
+  /** How it does so. */
   readonly [ROUTES]: Routes<Message, Reply>;
 }
 

@@ -320,8 +320,9 @@ impl Shard {
         let rest = job.input.count - plan.consumed;
         cell.single = slow || cell.is_cautious(&*behavior, now);
         cell.behavior = Some(behavior);
-        let behind = front.as_ref().map_or(0, Stash::len) as usize;
-        let returned = behind..behind + returned(cell, &job.input, consumed_end);
+        // What the turn took out of the stash stands in front of it, and is as old.
+        let unstashed = front.as_ref().map_or(0, Stash::len) as usize;
+        let returned = 0..unstashed + returned(cell, &job.input, consumed_end);
         cell.mailbox.put_back(std::mem::take(&mut job.input), consumed_end, rest, &mut self.pool);
         if plan.stops && !cell.is_closed() {
             // A life that is killed because its grace is over is not given another one to go down in.
