@@ -481,7 +481,11 @@ export class Port {
   }
 
   #isBusy(): boolean {
-    return !this.closed && (this.#holding > 0 || this.#used > 0 || this.native.busy());
+    if (this.closed) return false;
+    if (this.#holding > 0 || this.#used > 0 || this.native.busy()) return true;
+    // What happened until now is told before the process may end: its wake-up does not hold it.
+    this.#completions.drain();
+    return this.#holding > 0 || this.#used > 0;
   }
 }
 
