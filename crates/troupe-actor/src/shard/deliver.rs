@@ -201,13 +201,10 @@ impl Shard {
     // Twenty instructions of every message were those of the call.
     #[inline(always)]
     pub(super) fn accept(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32) {
-        let mut frame = mailbox::message(message.sender, message.payload);
-        if let Wants::Answer(terms) = &message.wants {
-            match self.enter(message, terms, local) {
-                Ok(entered) => frame = entered,
-                Err(reason) => return self.refuse(shared, message, reason),
-            }
-        }
+        let frame = match self.frame_of(message, local) {
+            Ok(frame) => frame,
+            Err(reason) => return self.refuse(shared, message, reason),
+        };
         if let Some(cell) = self.cells.get_mut(local as usize) {
             cell.mailbox.push(&frame, &mut self.pool);
             cell.accepted += 1;
@@ -228,14 +225,18 @@ impl Shard {
         self.schedule(local);
     }
 
+    /// The frame that lies in the mailbox for a message; an ask is entered into the table.
+    // Part of its caller, like that one: a plain message needs no call.
+    #[inline(always)]
+    pub(super) fn frame_of<'a>(&mut self, message: &Incoming<'a>, local: u32) -> Result<Frame<'a>, LossReason> {
+        match &message.wants {
+            Wants::Answer(terms) => self.enter(message, terms, local),
+            _ => Ok(mailbox::message(message.sender, message.payload)),
+        }
+    }
+
     /// Enters an ask into the table: the frame that lies in the mailbox for it.
-    #[inline]
-    pub(super) fn enter<'a>(
-        &mut self,
-        message: &Incoming<'a>,
-        terms: &Terms<'_>,
-        local: u32,
-    ) -> Result<Frame<'a>, LossReason> {
+    fn enter<'a>(&mut self, message: &Incoming<'a>, terms: &Terms<'_>, local: u32) -> Result<Frame<'a>, LossReason> {
         let number = self.asks.insert(local, message.sender, message.incarnation, message.corr, terms.deadline);
         let corr = number.ok_or(LossReason::MailboxFull)?;
         if terms.inherited || terms.chain != Chain::Nobody {

@@ -8,7 +8,6 @@ use crate::backlog::Waiting;
 use crate::counters::LossReason;
 use crate::frame::{self, Frame};
 use crate::id::Address;
-use crate::mailbox;
 use crate::port::write_completion;
 use crate::record;
 use crate::shared::Shared;
@@ -76,13 +75,10 @@ impl Shard {
 
     /// Lets a message wait in front of a full mailbox; an actor that sent it is parked.
     fn wait_for_room(&mut self, shared: &Shared, message: &Incoming<'_>, local: u32, wait_ms: u64) {
-        let mut frame = mailbox::message(message.sender, message.payload);
-        if let Wants::Answer(terms) = &message.wants {
-            match self.enter(message, terms, local) {
-                Ok(entered) => frame = entered,
-                Err(reason) => return self.refuse(shared, message, reason),
-            }
-        }
+        let frame = match self.frame_of(message, local) {
+            Ok(frame) => frame,
+            Err(reason) => return self.refuse(shared, message, reason),
+        };
         let deadline = self.now.saturating_add(wait_ms);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.backlog = true;
