@@ -99,10 +99,16 @@ impl Model {
 
     /// Whether a copy may have gone with a subscription, or been lost in place of another one.
     pub(super) fn may_be_gone(&self, message: &Message) -> bool {
+        message.state == State::Sent && self.may_be_another(message)
+    }
+
+    /// As [`Model::may_be_gone`], also of a copy in hand: what was taken may be another copy of the same message.
+    pub(super) fn may_be_another(&self, message: &Message) -> bool {
         let Kind::Copy(at) = message.kind else { return false };
         let copy = &self.copies[at];
         let lost = || self.publications.get(&copy.publication).is_some_and(|one| one.lost > 0);
-        message.state == State::Sent && (copy.maybe_gone || (copy.vague && lost()))
+        let open = matches!(message.state, State::Sent | State::InHand);
+        open && (copy.maybe_gone || (copy.vague && lost()))
     }
 
     /// Whether a message is a copy whose place among others says nothing.

@@ -125,7 +125,7 @@ impl Model {
         let count = hand.frames.len();
         let first = lasting.first().copied();
         while let Some(next) = self.actors[key].replay.front().copied() {
-            let perhaps = matches!(next, Frame::Message(id) if self.may_be_gone(&self.messages[id]));
+            let perhaps = matches!(next, Frame::Message(id) if self.may_be_another(&self.messages[id]));
             if !self.is_void(next) && (!perhaps || first.is_none_or(|first| first == next)) {
                 break;
             }
