@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava';
-import { type ActorRef, actor, type LossReason, text } from '../src/index.js';
+import { type ActorRef, actor, json, type LossReason, text } from '../src/index.js';
 import { createTestSystem, type TestSystem } from '../src/testing/index.js';
 import { bytes } from './helpers/bytes.js';
 import { balanced, guest } from './helpers/system.js';
@@ -62,6 +62,17 @@ const WAYS: { readonly [Reason in Exclude<LossReason, 'shutdown'>]: Lose } = {
     const ref = await system.spawn(lonely);
     ref.tell('begin');
     return ref;
+  },
+  'topic-refused': async system => {
+    for (let number = 0; number < 10_000; number += 1) system.publish(`kept.${number}`, bytes('x'), { retain: true });
+    system.publish('one.more', bytes('x'), { retain: true });
+    return undefined;
+  },
+  unreadable: async system => {
+    const ref = await system.spawn(actor({ codec: json(), handle: () => {} }));
+    // Who has a reference to its bytes may write anything.
+    system.find(ref.path)?.tell(bytes('{'));
+    return ref as ActorRef<never, unknown> as ActorRef<string, unknown>;
   },
   stopped: async system => {
     const ref = await system.spawn(picky);

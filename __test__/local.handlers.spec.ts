@@ -1,7 +1,7 @@
 import test from 'ava';
 import { type ActorContext, type ActorRef, actor, GuestFailureError, json, text, ValueError } from '../src/index.js';
 import { bytes, textOf } from './helpers/bytes.js';
-import { balanced, nextEvent, rejection, systemFor } from './helpers/system.js';
+import { balanced, nextEvent, rejection, systemFor, until } from './helpers/system.js';
 
 const echo = actor({ handle: message => message });
 
@@ -268,4 +268,46 @@ test('whatever the context has may be taken out of it', async t => {
   t.true((await rejection(ref.ask('fail'))) instanceof GuestFailureError);
   ref.tell('stop');
   t.is((await ref.stopped).tag, 'normal');
+});
+
+test('a message that an actor cannot read is a dead letter, and the actor goes on', async t => {
+  const system = await systemFor(t);
+  const seen: unknown[] = [];
+  const picky = actor({ codec: json<unknown, unknown>(), handle: message => void seen.push(message) });
+  const ref = await system.spawn(picky, { subscribe: ['t'], maxRestarts: 0 });
+  const raw = system.find(ref.path)!;
+  const logged: string[] = [];
+  system.on('log', ({ level, text: line }) => logged.push(`${level} ${line}`));
+  const [asked] = await Promise.all([
+    rejection(raw.ask(bytes('{'))),
+    raw.send(bytes('[')),
+    raw.send(bytes('1')),
+    ...Array.from({ length: 20 }, () => raw.send(bytes('{'))),
+    raw.send(bytes('2')),
+  ]);
+  system.publish('t', bytes('}'));
+  await raw.ask(bytes('3'));
+  t.deepEqual(seen, [1, 2, 3]);
+  t.true(asked instanceof ValueError, String(asked));
+  t.is((asked as Error).message, `ask to ${ref.path}: the actor could not read the message`);
+  const { counters, restarts } = ref.status();
+  t.deepEqual([counters.handled, counters.losses['unreadable'], restarts], [3, 23, 0]);
+  t.deepEqual(
+    system.deadLetters({ reason: 'unreadable' }).map(({ size }) => size),
+    Array.from({ length: 23 }, () => 1),
+  );
+  await until(() => logged.length > 0);
+  t.is(logged.length, 1, 'one line for each life');
+  t.regex(logged[0]!, /^warn a message of 1 bytes cannot be read: /);
+  await balanced(t, system);
+});
+
+test('what an actor cannot read of its own timer is its own crash', async t => {
+  const system = await systemFor(t);
+  const codec = { encode: (text: string) => bytes(text), decode: json<never, unknown>().decode };
+  const own = actor({ codec, handle: (_, { after }) => void after('1ms', '{') });
+  const ref = await system.spawn(own, { maxRestarts: 0 });
+  const failed = nextEvent(system, 'actor:failed');
+  system.find(ref.path)?.tell(bytes('0'));
+  t.is((await failed).path, ref.path);
 });

@@ -23,6 +23,8 @@ export const LOSS_REASONS = [
   'stash-full',
   'no-subscriber',
   'cycle',
+  'topic-refused',
+  'unreadable',
 ] as const;
 
 /** Why a message was not handled. */

@@ -62,6 +62,7 @@ const SAID: Partial<Record<ErrorCode, string>> = {
   ERR_MESSAGE_TOO_LARGE: 'the message is over limits.messageBytes',
   ERR_GUEST_FAILURE: 'the actor answered with an error',
   ERR_SHUTDOWN: 'the system is shut down',
+  ERR_VALUE: 'the actor could not read the message',
 };
 
 /** One actor as its sender sees it. */

@@ -54,6 +54,9 @@ export class LocalActor implements LifeOwner {
   /** Tags of subscriptions that ended while a turn had messages of them, and that turn (`TOP-7`). */
   #ended: { readonly job: number; readonly tags: Set<number> } | undefined;
 
+  /** The life in which a message could not be read. */
+  #complained: Life | undefined;
+
   constructor(init: LocalActorInit, surroundings: Surroundings) {
     this.address = init.address;
     this.functions = init.functions;
@@ -125,6 +128,14 @@ export class LocalActor implements LifeOwner {
     const uptimeMs = Math.floor(performance.now() - life.startedMs);
     const { incarnation } = life;
     this.#surroundings.log({ event: 'log', address, path, incarnation, uptimeMs, level, text });
+  }
+
+  /** Says of the first message of a life that cannot be read why; each of them is a dead letter. */
+  cannotRead(life: Life, size: number, error: unknown): void {
+    if (this.#complained === life) return;
+    this.#complained = life;
+    const why = error instanceof Error ? error.message : String(error);
+    this.log(life, 2, `a message of ${size} bytes cannot be read: ${why}`);
   }
 
   /** The message in these bytes, which become its own. */

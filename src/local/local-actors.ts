@@ -62,6 +62,8 @@ const TICK_HEAD_BYTES = 8;
 const FRAME_BYTES = 24;
 const SCOPE = 'WasmTroupeActor';
 const NOTHING = new Uint8Array(0);
+/** What stands for the result of a handler that was not called. */
+const UNREADABLE = Symbol('unreadable');
 
 /** Number of what is spawned: {@link LocalActors.expect} says of each actor what it is, so nothing is registered. */
 export const SPAWNED = 0;
@@ -308,7 +310,15 @@ export class LocalActors {
     life.retained = isTopic && (kindWord & RETAINED) !== 0;
     const begin = isTopic ? from + 4 + ((words[from >>> 2]! + 3) & ~3) : from;
     const caller = isPort && !isTopic ? this.#options.callers.take(life.senderTagLo) : undefined;
-    const message = actor.read(bytes.slice(begin, to));
+    let message: unknown;
+    try {
+      message = actor.read(bytes.slice(begin, to));
+    } catch (error) {
+      // What an actor lets its own timer say is no other's fault.
+      if ((kindWord & 0xffff) === TIMER) throw error;
+      actor.cannotRead(life, to - begin, error);
+      return UNREADABLE;
+    }
     return (caller ?? actor.scope).runInAsyncScope(
       actor.functions.handle,
       actor.functions,
@@ -377,7 +387,9 @@ export class LocalActors {
     life.within = undefined;
     life.inHand = undefined;
     for (const kind of life.stashing) job.effects.push({ kind, corr: job.done, payload: NOTHING });
-    if (ask !== undefined && !life.stashing.includes(EFFECT.stash)) {
+    if (value === UNREADABLE) {
+      job.effects.push({ kind: EFFECT.unreadable, corr: job.done, payload: NOTHING });
+    } else if (ask !== undefined && !life.stashing.includes(EFFECT.stash)) {
       try {
         const failed = value instanceof Failure;
         const payload = life.actor.write(failed ? value.reason : value);

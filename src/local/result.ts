@@ -17,6 +17,8 @@ export const EFFECT = {
   stash: 18,
   unstash: 19,
   discard: 20,
+  /** A discard with a flag: the message cannot be read. */
+  unreadable: 20 | (1 << 16),
   health: 48,
 } as const;
 

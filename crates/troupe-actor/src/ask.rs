@@ -47,6 +47,9 @@ pub enum AskError {
     /// The system is shut down.
     #[error("the system is shut down")]
     Shutdown = 20,
+    /// The receiver could not read the message.
+    #[error("the actor could not read the message")]
+    Unreadable = 22,
     /// The actor's restart budget is spent.
     #[error("the actor gave up")]
     GaveUp = 27,

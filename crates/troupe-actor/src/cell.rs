@@ -419,13 +419,14 @@ impl Cell {
         stash.map_or((0, 0), |stash| (stash.len(), stash.frames().len()))
     }
 
-    /// Whether the mailbox is filled to 80 % of one of its bounds (`OVF-6`).
+    /// Whether the mailbox is filled to 80 % of one of its bounds (`OVF-6`). Counted as
+    /// [`Cell::has_room`] does: with what was put aside, without what is exempt.
     #[must_use]
     pub fn is_high(&self) -> bool {
         self.spec.as_deref().is_some_and(|spec| {
-            let limits = &spec.mailbox;
-            let messages = u64::from(self.mailbox.len()) * 5 >= u64::from(limits.max_messages) * 4;
-            messages || self.mailbox.bytes().saturating_mul(5) >= limits.max_bytes.saturating_mul(4)
+            let (limits, (count, aside)) = (&spec.mailbox, self.aside());
+            let messages = u64::from(self.queued() + count) * 5 >= u64::from(limits.max_messages) * 4;
+            messages || (self.mailbox.bytes() + aside).saturating_mul(5) >= limits.max_bytes.saturating_mul(4)
         })
     }
 
@@ -433,8 +434,8 @@ impl Cell {
     #[must_use]
     pub fn is_low(&self) -> bool {
         self.spec.as_deref().is_none_or(|spec| {
-            let limits = &spec.mailbox;
-            self.mailbox.len() <= limits.max_messages / 2 && self.mailbox.bytes() <= limits.max_bytes / 2
+            let (limits, (count, aside)) = (&spec.mailbox, self.aside());
+            self.queued() + count <= limits.max_messages / 2 && self.mailbox.bytes() + aside <= limits.max_bytes / 2
         })
     }
 

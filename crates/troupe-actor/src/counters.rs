@@ -29,11 +29,15 @@ pub enum LossReason {
     NoSubscriber,
     /// The asker waits for the target already, through a chain of asks.
     Cycle,
+    /// It was published on a topic that is not allowed, or could not be kept as the topic's last value.
+    TopicRefused,
+    /// Its receiver could not read it.
+    Unreadable,
 }
 
 impl LossReason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::NoSuchActor,
         Self::Stopped,
         Self::GaveUp,
@@ -46,6 +50,8 @@ impl LossReason {
         Self::StashFull,
         Self::NoSubscriber,
         Self::Cycle,
+        Self::TopicRefused,
+        Self::Unreadable,
     ];
 
     /// The public name.
@@ -64,6 +70,8 @@ impl LossReason {
             Self::StashFull => "stash-full",
             Self::NoSubscriber => "no-subscriber",
             Self::Cycle => "cycle",
+            Self::TopicRefused => "topic-refused",
+            Self::Unreadable => "unreadable",
         }
     }
 }

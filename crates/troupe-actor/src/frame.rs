@@ -122,7 +122,8 @@ pub mod effect {
     /// Moves everything that was put aside back to the front of the mailbox, in its order.
     pub const UNSTASH: u16 = 19;
     /// Drops a topic message of this turn whose subscription was taken back before its turn came; the
-    /// correlation is its place among the turn's frames, from 0. It is consumed, and not handled.
+    /// correlation is its place among the turn's frames, from 0. It is consumed, and not handled. With
+    /// [`FLAG_UNREADABLE`](super::FLAG_UNREADABLE) it is a message of any kind.
     pub const DISCARD: u16 = 20;
     /// The answer to a health probe, alone in what `health` returns; the correlation is 0 healthy,
     /// 1 degraded, 2 unhealthy, the payload a text.
@@ -138,6 +139,8 @@ pub const FLAG_RETAIN: u16 = 2;
 pub const FLAG_HIGH: u16 = 1;
 /// On a message frame: it is the tick of a timer that was set from outside, whose number is the correlation.
 pub const FLAG_TICK: u16 = 16;
+/// On a discard effect: the actor cannot read the message. It is a dead letter, and a request is refused.
+pub const FLAG_UNREADABLE: u16 = 1;
 /// In the options of a subscribe effect: one message makes one copy for all subscriptions of this
 /// actor that ask for this.
 pub const SUBSCRIBE_ONCE: u32 = 1;

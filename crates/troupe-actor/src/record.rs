@@ -56,6 +56,9 @@ pub mod kind {
     pub const PUBLISH: u16 = 269;
     /// As [`PUBLISHED`], for one member of a queue group: the first that takes it, in order.
     pub const GROUPED: u16 = 270;
+    /// A message that was refused where it was published, to be counted and recorded; the address is the
+    /// publisher, the payload that of the guest's effect.
+    pub const UNPUBLISHED: u16 = 271;
     /// A port gives up on its ask with this correlation (`CAN-1`).
     pub const ABORT: u16 = 272;
     /// An ask whose payload begins with a [`Context`](crate::chain::Context). Of an actor, the word is its

@@ -159,6 +159,19 @@ pub trait Topics: Send + Sync {
         retained: &mut dyn FnMut(&str, Address, &[u8]),
     ) -> Result<(), TopicError>;
 
+    /// As [`Topics::subscribe`], in place of the owner's subscription `replaced`, in one step: no message comes
+    /// between the two, and what the other one had been given is given again, even to one that asks for one copy.
+    ///
+    /// # Errors
+    /// The rule that the pattern breaks; what was to be replaced stays.
+    fn replace(
+        &self,
+        replaced: u32,
+        pattern: &str,
+        subscription: Subscription,
+        retained: &mut dyn FnMut(&str, Address, &[u8]),
+    ) -> Result<(), TopicError>;
+
     /// Ends one subscription; says whether there was one. No later route has it.
     fn unsubscribe(&self, owner: Address, tag: u32) -> bool;
 
@@ -198,6 +211,16 @@ impl Topics for NoTopics {
         Err(TopicError::Unavailable)
     }
 
+    fn replace(
+        &self,
+        _replaced: u32,
+        _pattern: &str,
+        _subscription: Subscription,
+        _retained: &mut dyn FnMut(&str, Address, &[u8]),
+    ) -> Result<(), TopicError> {
+        Err(TopicError::Unavailable)
+    }
+
     fn unsubscribe(&self, _owner: Address, _tag: u32) -> bool {
         false
     }
@@ -220,7 +243,8 @@ mod tests {
         let subscription = Subscription { owner, tag: 0, once: false, group: None };
         assert_eq!(NoTopics.route("a"), Err(TopicError::Unavailable));
         assert_eq!(NoTopics.retain("a", owner, b"1"), Err(TopicError::Unavailable));
-        assert_eq!(NoTopics.subscribe("a", subscription, &mut |_, _, _| {}), Err(TopicError::Unavailable));
+        assert_eq!(NoTopics.subscribe("a", subscription.clone(), &mut |_, _, _| {}), Err(TopicError::Unavailable));
+        assert_eq!(NoTopics.replace(1, "a", subscription, &mut |_, _, _| {}), Err(TopicError::Unavailable));
         assert!(!NoTopics.unsubscribe(owner, 0));
         NoTopics.forget(owner);
     }

@@ -149,13 +149,23 @@ impl Topics for Broker {
         subscription: Subscription,
         retained: &mut dyn FnMut(&str, Address, &[u8]),
     ) -> Result<(), TopicError> {
+        self.replace(subscription.tag, pattern, subscription, retained)
+    }
+
+    fn replace(
+        &self,
+        replaced: u32,
+        pattern: &str,
+        subscription: Subscription,
+        retained: &mut dyn FnMut(&str, Address, &[u8]),
+    ) -> Result<(), TopicError> {
         let parsed = Pattern::parse(pattern, &self.limits)?;
         if let Some(group) = &subscription.group {
             check_group(group)?;
         }
         let stamp = self.stamps.of_pattern(&parsed);
         let mut subscriptions = self.subscriptions.write();
-        match subscriptions.find(subscription.owner, subscription.tag) {
+        match subscriptions.find(subscription.owner, replaced) {
             Some(old) => self.remove(&mut subscriptions, old),
             None if subscriptions.len() >= self.limits.max_subscriptions => {
                 let limit = self.limits.max_subscriptions;

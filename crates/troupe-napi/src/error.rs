@@ -229,6 +229,7 @@ mod tests {
             (AskError::Cycle, "ERR_ASK_CYCLE"),
             (AskError::NoResponders, "ERR_NO_RESPONDERS"),
             (AskError::TopicInvalid, "ERR_TOPIC_INVALID"),
+            (AskError::Unreadable, "ERR_VALUE"),
         ];
         for (error, code) in table {
             assert_eq!(CODES.get(error as usize), Some(&code));

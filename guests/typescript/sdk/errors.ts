@@ -11,6 +11,7 @@ export type AskProblem =
   | 'too-large'
   | 'cycle'
   | 'shutdown'
+  | 'unreadable'
   | 'gave-up'
   | 'no-responders'
   | 'other';
@@ -26,6 +27,7 @@ const PROBLEMS: { readonly [code: number]: AskProblem } = {
   18: 'too-large',
   19: 'cycle',
   20: 'shutdown',
+  22: 'unreadable',
   27: 'gave-up',
   28: 'no-responders',
 };

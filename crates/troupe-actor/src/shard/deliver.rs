@@ -129,6 +129,7 @@ impl Shard {
             record::kind::WORK_DONE | record::kind::WORK_BEGUN => return self.take_work(shared, record),
             record::kind::WATCH..=record::kind::LINK_DOWN => return self.take_bond(shared, record),
             record::kind::PUBLISHED | record::kind::GROUPED => return self.take_published(shared, record),
+            record::kind::UNPUBLISHED => return self.take_unpublished(shared, sender, payload),
             _ => return,
         };
         self.deliver(shared, &Incoming { target, sender, incarnation, corr, payload, wants });
@@ -390,6 +391,8 @@ pub(super) const fn error_of(reason: LossReason) -> AskError {
         LossReason::TooLarge => AskError::TooLarge,
         LossReason::NoSubscriber => AskError::NoResponders,
         LossReason::Cycle => AskError::Cycle,
+        LossReason::TopicRefused => AskError::TopicInvalid,
+        LossReason::Unreadable => AskError::Unreadable,
     }
 }
 

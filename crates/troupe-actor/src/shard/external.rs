@@ -325,6 +325,7 @@ impl Shard {
         }
         self.take_one(job);
         self.keep_aside(local, front);
+        self.look_at_water(shared, local);
     }
 
     /// Takes the first frame of the mailbox as the job's turn, whatever has become of it meanwhile:

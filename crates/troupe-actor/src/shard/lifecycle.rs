@@ -197,6 +197,7 @@ impl Shard {
         }
         #[cfg(troupe_planted)]
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
+        self.look_at_water(shared, local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);

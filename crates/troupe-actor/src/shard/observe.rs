@@ -36,13 +36,25 @@ impl Shard {
         shared.emit(&Event::Processed(self.subject(job.local), handled, nanos));
     }
 
+    /// Tells of a mailbox that has filled up or emptied since it was looked at last (`OVF-6`).
+    #[inline]
+    pub(super) fn look_at_water(&mut self, shared: &Shared, local: u32) {
+        let Some(cell) = self.cells.get(local as usize) else { return };
+        if !self.observes_water && !cell.high {
+            return;
+        }
+        let high = if cell.high { !cell.is_low() } else { cell.is_high() };
+        if high != cell.high {
+            self.observe_water(shared, local, high);
+        }
+    }
+
     /// A mailbox has filled up, or emptied again (`OVF-6`).
     #[cold]
     pub(super) fn observe_water(&mut self, shared: &Shared, local: u32, high: bool) {
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.high = high;
-        let answers = cell.rare.as_deref().map_or(0, |rare| rare.queued_answers);
-        let queued = cell.mailbox.len().saturating_sub(answers);
+        let queued = cell.messages();
         let capacity = cell.spec.as_deref().map_or(0, |spec| spec.mailbox.max_messages);
         if shared.observes_water() {
             shared.emit(&Event::Water { subject: self.subject(local), high, queued, capacity });

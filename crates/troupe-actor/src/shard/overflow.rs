@@ -142,7 +142,7 @@ impl Shard {
 
     /// Lets waiting messages in, in order, as far as there is room.
     #[cold]
-    pub(super) fn admit_waiting(&mut self, local: u32) {
+    pub(super) fn admit_waiting(&mut self, shared: &Shared, local: u32) {
         while let Some((waiting, kind)) = self.admit_next(local) {
             match waiting.sender.port() {
                 _ if kind == frame::kind::DOWN => {}
@@ -157,6 +157,7 @@ impl Shard {
                 None => self.unpark(waiting.sender, 1),
             }
         }
+        self.look_at_water(shared, local);
         self.schedule(local);
     }
 
@@ -197,7 +198,7 @@ impl Shard {
             self.refuse_one_waiting(shared, local, waiting, &frame, LossReason::MailboxFull);
         }
         // What waited behind a large message may fit now.
-        self.admit_waiting(local);
+        self.admit_waiting(shared, local);
     }
 
     /// Refuses everything that waits for room: the mailbox is closed.

@@ -20,6 +20,9 @@ use crate::spec::Overflow;
 use crate::status::Status;
 use crate::topics::{Route, Target, TopicError};
 
+/// Bytes of a topic that a dead letter shows; one that is allowed is no longer (`TOP-5`).
+const MAX_SHOWN_TOPIC: usize = 512;
+
 /// A published message.
 #[derive(Clone, Copy)]
 pub(super) struct Copy<'a> {
@@ -34,6 +37,13 @@ impl<'a> Copy<'a> {
     fn topic(&self) -> &'a str {
         // Whoever matched the topic has read it.
         frame::read_topic(self.body).and_then(|(topic, _)| std::str::from_utf8(topic).ok()).unwrap_or_default()
+    }
+
+    /// The topic as a dead letter shows it: one that was refused may be no text, and as long as a message.
+    fn shown(&self) -> Arc<str> {
+        let topic = frame::read_topic(self.body).map_or(&[][..], |(topic, _)| topic);
+        let start = topic.get(..MAX_SHOWN_TOPIC).unwrap_or(topic);
+        Arc::from(String::from_utf8_lossy(start))
     }
 
     fn message(&self) -> &'a [u8] {
@@ -64,7 +74,10 @@ impl Shard {
         let retain = frame.flags & frame::FLAG_RETAIN != 0;
         match shared.hub.route(topic, publisher, message, retain) {
             Ok(route) => self.spread(shared, &Copy { publisher, flags: 0, body: frame.payload }, &route),
-            Err(error) => self.refuse_topic(shared, local, frame, &error),
+            Err(error) => {
+                self.take_unpublished(shared, publisher, frame.payload);
+                self.refuse_topic(shared, local, frame, &error);
+            }
         }
     }
 
@@ -141,6 +154,11 @@ impl Shard {
         self.confirm(shared, waiter, accepted);
     }
 
+    /// Counts and records a message whose topic was refused: nobody was asked whether they want it.
+    pub(super) fn take_unpublished(&mut self, shared: &Shared, publisher: Address, body: &[u8]) {
+        self.lose(shared, &Copy { publisher, flags: 0, body }, LossReason::TopicRefused);
+    }
+
     /// Puts a published message into one subscriber's mailbox; false when it does not take it.
     pub(super) fn deliver_topic(&mut self, shared: &Shared, copy: &Copy<'_>, target: Target) -> bool {
         let Some((local, cell)) = self.resolve(target.address).filter(|(_, cell)| cell.accepts()) else {
@@ -176,6 +194,9 @@ impl Shard {
         self.counters.accepted += 1;
         if cell.status() == Status::Creating {
             self.begin_start(shared, local);
+        }
+        if self.observes_water {
+            self.look_at_water(shared, local);
         }
         self.schedule(local);
     }
@@ -234,7 +255,7 @@ impl Shard {
     /// Counts and records a message that nobody takes; its target is the topic.
     fn lose(&mut self, shared: &Shared, copy: &Copy<'_>, reason: LossReason) {
         self.counters.refuse(reason);
-        let (sender, path, message) = (copy.publisher, Arc::from(copy.topic()), copy.message());
+        let (sender, path, message) = (copy.publisher, copy.shown(), copy.message());
         let (bytes, payload, target) = (message.len(), captured(shared, message), Address::NONE);
         self.bury(shared, None, Loss { sender, target, path, reason, bytes, payload, first_drop: false });
     }

@@ -3,7 +3,7 @@
 
 use super::Shard;
 use super::deliver::Lost;
-use crate::ask::AskState;
+use crate::ask::{Ask, AskState};
 use crate::counters::LossReason;
 use crate::frame::{self, Frame, Frames, effect};
 use crate::mailbox::TurnInput;
@@ -22,7 +22,8 @@ pub(super) fn check_stash(output: &[u8], input: &TurnInput, consumed: u32) -> Op
         let Some((frame, seen)) = frames.get(at).zip(seen.get_mut(at)) else {
             return Some(format!("frame {at} cannot be {what}, {consumed} were consumed"));
         };
-        let can = if effect.kind == effect::STASH { frame.is_message() } else { frame.kind == frame::kind::TOPIC };
+        let only_topics = effect.kind == effect::DISCARD && effect.flags & frame::FLAG_UNREADABLE == 0;
+        let can = if only_topics { frame.kind == frame::kind::TOPIC } else { frame.is_message() };
         if !can {
             return Some(format!("frame {at} cannot be {what}, it is of kind {}", frame.kind));
         }
@@ -54,10 +55,9 @@ impl Shard {
                 }
                 effect::DISCARD => {
                     let message = Frames::new(input.frames()).nth(frame.corr as usize);
-                    if message.is_some_and(|message| message.kind == frame::kind::TOPIC) {
-                        self.count_unsubscribed(local);
-                        aside += 1;
-                    }
+                    let unreadable = frame.flags & frame::FLAG_UNREADABLE != 0;
+                    aside +=
+                        message.map_or(0, |message| u32::from(self.drop_of_turn(shared, local, &message, unreadable)));
                 }
                 effect::UNSTASH => {
                     if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) {
@@ -69,6 +69,22 @@ impl Shard {
             }
         }
         aside
+    }
+
+    /// Drops a message in hand: its subscription has ended, or its actor cannot read it. False when there is
+    /// nothing to drop: it was answered in the same turn, or its deadline has passed.
+    fn drop_of_turn(&mut self, shared: &Shared, local: u32, message: &Frame<'_>, unreadable: bool) -> bool {
+        if !unreadable {
+            self.count_unsubscribed(local);
+            return true;
+        }
+        let is_open = |ask: &mut Ask| ask.state == AskState::Delivered;
+        if message.kind == frame::kind::ASK && !self.asks.get_mut(message.corr).is_some_and(is_open) {
+            return false;
+        }
+        let path = self.path_of(local);
+        self.discard(shared, local, &path, Lost::new(shared, message, LossReason::Unreadable));
+        true
     }
 
     /// Puts a message in hand aside. False when there is nothing to come back to: it was answered in the
@@ -130,9 +146,8 @@ impl Shard {
     #[cold]
     pub(super) fn drop_stashed_ask(&mut self, shared: &Shared, local: u32, number: u32) {
         let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::ASK && frame.corr == number;
-        let dropped = self.drop_stashed(shared, local, LossReason::Expired, is_it);
-        if dropped && self.cells.get(local as usize).is_some_and(|cell| cell.backlog) {
-            self.admit_waiting(local);
+        if self.drop_stashed(shared, local, LossReason::Expired, is_it) {
+            self.made_room(shared, local);
         }
     }
 

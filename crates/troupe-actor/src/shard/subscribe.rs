@@ -137,14 +137,18 @@ impl Shard {
             slot.ok_or_else(|| TopicError::ActorFull { topic: spec.pattern.to_string(), limit: MAX_PER_ACTOR })?;
         let (number, mut kept) = (slot.number, Vec::new());
         let subscription = Subscription { owner, tag: number, once: spec.once, group: spec.group.clone() };
-        shared.hub.topics.subscribe(&spec.pattern, subscription, &mut |topic, publisher, message| {
+        let mut keep = |topic: &str, publisher: Address, message: &[u8]| {
             let mut body = Vec::new();
             frame::write_topic(&mut body, topic, message);
             kept.push(Kept { number, publisher, body });
-        })?;
+        };
+        let topics = &shared.hub.topics;
+        match slot.ends {
+            Some(ended) => topics.replace(ended, &spec.pattern, subscription, &mut keep)?,
+            None => topics.subscribe(&spec.pattern, subscription, &mut keep)?,
+        }
         all.enter(slot, spec.clone());
-        if let Some(ended) = slot.ends {
-            shared.hub.topics.unsubscribe(owner, ended);
+        if slot.ends.is_some() {
             self.forget_messages(shared, local, slot.tag, in_turn);
         }
         Ok(kept)
@@ -242,14 +246,10 @@ impl Shard {
     }
 
     /// Messages left a mailbox without a turn: those that wait for room come in.
-    fn made_room(&mut self, shared: &Shared, local: u32) {
-        let Some(cell) = self.cells.get(local as usize) else { return };
-        let (falls, backlog) = (cell.high && cell.is_low(), cell.backlog);
-        if falls {
-            self.observe_water(shared, local, false);
-        }
-        if backlog {
-            self.admit_waiting(local);
+    pub(super) fn made_room(&mut self, shared: &Shared, local: u32) {
+        self.look_at_water(shared, local);
+        if self.cells.get(local as usize).is_some_and(|cell| cell.backlog) {
+            self.admit_waiting(shared, local);
         }
     }
 }

@@ -168,7 +168,7 @@ impl Shard {
             self.replayed(shared, local, 1);
         }
         if backlog {
-            self.admit_waiting(local);
+            self.admit_waiting(shared, local);
         }
     }
 

@@ -203,7 +203,7 @@ impl Shard {
             self.observe_water(shared, job.local, false);
         }
         if backlog {
-            self.admit_waiting(job.local);
+            self.admit_waiting(shared, job.local);
         }
         let found = input.is_some();
         job.input = input.unwrap_or_default();
@@ -371,6 +371,9 @@ impl Shard {
     /// Moves a requested end on, or queues the actor for its next turn.
     #[inline]
     pub(super) fn go_on(&mut self, shared: &Shared, local: u32) {
+        if self.observes_water {
+            self.look_at_water(shared, local);
+        }
         let Some(cell) = self.cells.get(local as usize) else { return };
         if cell.ending.is_some() {
             self.proceed_ending(shared, local);

@@ -75,9 +75,11 @@ impl ActorSystem {
         let outgoing = Outgoing { publisher, body, topic, message, waiter };
         match routed {
             Ok(route) => self.spread(&outgoing, &route, outboxes),
-            Err(error) if waiter.is_some() => self.tell(waiter, |port, slot| port.refused(slot, &error)),
-            // Nobody waits: what could not be kept is a message without a receiver.
-            Err(_) => send(outboxes, 0, record::kind::GROUPED, &outgoing, &routed::write(&[], true, body)),
+            Err(error) => {
+                // It is a dead letter whether somebody waits or not.
+                self.tell(waiter, |port, slot| port.refused(slot, &error));
+                send(outboxes, 0, record::kind::UNPUBLISHED, &Outgoing { waiter: None, ..outgoing }, body);
+            }
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use troupe_actor::behavior::{Behavior, BehaviorFactory, InlineTurn, SuspendedTurn};
-use troupe_actor::frame::{self, Frame, Frames, effect, kind};
+use troupe_actor::frame::{self, FLAG_UNREADABLE, Frame, Frames, SUBSCRIBE_ONCE, effect, kind};
 use troupe_actor::health::Health;
 use troupe_actor::id::Address;
 use troupe_actor::reason::{Crash, ReasonTag, StartError};
@@ -79,8 +79,17 @@ impl Out {
     }
 
     pub fn subscribe(&mut self, flags: u16, tag: u32, pattern: &str, group: &str) {
+        self.subscribe_with(flags, tag, pattern, group, 0);
+    }
+
+    /// Subscribes for one copy of what several subscriptions match.
+    pub fn subscribe_once(&mut self, tag: u32, pattern: &str) {
+        self.subscribe_with(0, tag, pattern, "", SUBSCRIBE_ONCE);
+    }
+
+    fn subscribe_with(&mut self, flags: u16, tag: u32, pattern: &str, group: &str, options: u32) {
         let mut payload = (pattern.len() as u32).to_le_bytes().to_vec();
-        payload.extend_from_slice(&[0; 4]);
+        payload.extend_from_slice(&options.to_le_bytes());
         payload.extend_from_slice(pattern.as_bytes());
         payload.resize(payload.len().next_multiple_of(4), 0);
         payload.extend_from_slice(group.as_bytes());
@@ -138,6 +147,11 @@ impl Out {
     /// Drops a topic message of the turn.
     pub fn discard(&mut self, at: u32) {
         self.push(effect::DISCARD, 0, at, Address::NONE, &[]);
+    }
+
+    /// Drops a message of the turn that cannot be read.
+    pub fn discard_unreadable(&mut self, at: u32) {
+        self.push(effect::DISCARD, FLAG_UNREADABLE, at, Address::NONE, &[]);
     }
 
     /// An effect that no version of the format has.

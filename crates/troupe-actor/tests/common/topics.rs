@@ -91,12 +91,26 @@ impl Topics for NaiveTopics {
         subscription: Subscription,
         retained: &mut dyn FnMut(&str, Address, &[u8]),
     ) -> Result<(), TopicError> {
+        self.replace(subscription.tag, pattern, subscription, retained)
+    }
+
+    fn replace(
+        &self,
+        replaced: u32,
+        pattern: &str,
+        subscription: Subscription,
+        retained: &mut dyn FnMut(&str, Address, &[u8]),
+    ) -> Result<(), TopicError> {
         check(pattern)?;
         let mut state = self.state.lock();
-        let Subscription { owner, tag, .. } = subscription;
-        state.subscriptions.retain(|(_, known)| (known.owner, known.tag) != (owner, tag));
+        let owner = subscription.owner;
+        state.subscriptions.retain(|(_, known)| (known.owner, known.tag) != (owner, replaced));
         state.subscriptions.push((pattern.to_owned(), subscription));
-        for (topic, (publisher, message)) in state.kept.iter().filter(|(topic, _)| matches(pattern, topic)) {
+        let (new, others) = state.subscriptions.split_last().unwrap();
+        let known: Vec<_> =
+            others.iter().filter(|(_, other)| new.1.once && other.once && other.owner == owner).collect();
+        let is_new = |topic: &str| matches(pattern, topic) && !known.iter().any(|(other, _)| matches(other, topic));
+        for (topic, (publisher, message)) in state.kept.iter().filter(|(topic, _)| is_new(topic)) {
             retained(topic, *publisher, message);
         }
         Ok(())

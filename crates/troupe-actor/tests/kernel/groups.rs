@@ -1,4 +1,4 @@
-//! Groups (`GRP-1`), starts that several wait for (`REG-1`), and water marks of mailboxes (`OVF-6`).
+//! Groups (`GRP-1`), and starts that several wait for (`REG-1`).
 
 use std::sync::Arc;
 
@@ -84,26 +84,4 @@ fn whoever_wants_a_name_hears_of_the_start_that_somebody_else_asked_for() {
     }
     world.wait(stopped);
     assert_eq!(world.system.join_start(address, world.waiter(world.slot())), Joined::Gone);
-}
-
-#[test]
-fn a_mailbox_tells_when_it_fills_up_and_when_it_is_empty_enough() {
-    let world = World::new();
-    world.listen();
-    world.system.shared().listen_to_water(true);
-    let mut spec = spawn_spec(plain().starting().one_at_a_time());
-    spec.mailbox.max_messages = 10;
-    spec.mailbox.overflow = troupe_actor::spec::Overflow::Reject;
-    let (actor, _) = world.spawn_waiting(&Arc::new(spec), SpawnArgs::default());
-    let water = |world: &World| -> Vec<String> {
-        world.events().into_iter().filter(|event| event.starts_with("high") || event.starts_with("low")).collect()
-    };
-    world.tell_all(actor, &["m"; 12]);
-    world.run();
-    assert_eq!(water(&world), ["high 8 of 10", "low 5 of 10"]);
-    world.tell_all(actor, &["m"; 7]);
-    world.run();
-    assert!(water(&world).is_empty(), "7 of 10 is not high");
-    world.system.shared().listen_to_water(false);
-    assert_eq!(world.status(actor).counters.refused.iter().sum::<u64>(), 2);
 }

@@ -44,6 +44,10 @@ fn ways(reason: LossReason) -> &'static [Way] {
         LossReason::StashFull => &[("put aside", stash_full)],
         LossReason::NoSubscriber => &[("a group of nobody", no_member), ("unsubscribed", unsubscribed)],
         LossReason::Cycle => &[("an ask of itself", cycle)],
+        LossReason::TopicRefused => {
+            &[("from outside", |world| refused(world, false)), ("an actor's", |world| refused(world, true))]
+        }
+        LossReason::Unreadable => &[("dropped by its actor", unreadable)],
     }
 }
 
@@ -236,6 +240,22 @@ fn unsubscribed(world: &World) -> Books {
     world.publish("t", "x");
     assert_eq!(world.system.unsubscribe_actor(actor, "t"), Unsubscribed::Done);
     Books { accepted: 1, discarded: 1, known: 1, ..Books::default() }
+}
+
+/// Published on what is no topic.
+fn refused(world: &World, by_actor: bool) -> Books {
+    if !by_actor {
+        world.publish("a..b", "x");
+        return Books { refused: 1, ..Books::default() };
+    }
+    world.tell(world.spawn(listener(&Log::default(), "p", obey)), "pub a..b x");
+    Books { accepted: 1, handled: 1, refused: 1, ..Books::default() }
+}
+
+fn unreadable(world: &World) -> Books {
+    let (_, turn) = busy(world, |_| {}, &[]);
+    world.done(&turn, |out| out.discard_unreadable(0));
+    Books { accepted: 1, discarded: 1, ..Books::default() }
 }
 
 fn cycle(world: &World) -> Books {

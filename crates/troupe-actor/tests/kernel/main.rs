@@ -43,3 +43,4 @@ mod tree_storm;
 mod trees;
 mod turns;
 mod unsubscribed;
+mod water;

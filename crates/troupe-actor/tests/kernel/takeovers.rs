@@ -23,6 +23,20 @@ fn a_subscription_that_takes_a_tag_over_gets_the_last_message() {
 }
 
 #[test]
+fn one_that_asks_for_one_copy_gets_what_the_one_before_it_was_given() {
+    // TOP-6: the one whose place it takes is none of the actor's others.
+    let (world, log) = (World::new(), Log::default());
+    world.retain("t.b", "last");
+    let actor = world.spawn(listener(&log, "s", obey));
+    for (line, given) in [("once 5 t.*", true), ("once 5 t.b", true), ("once 6 t.#", false), ("once 6 #", false)] {
+        world.tell(actor, line);
+        world.run();
+        assert_eq!(log.take(), if given { vec!["s t.b last kept"] } else { vec![] }, "{line}");
+    }
+    assert_eq!(world.system.shared().hub.unheard(), 1);
+}
+
+#[test]
 fn a_subscription_that_takes_a_tag_over_gets_what_is_published_in_the_same_turn() {
     let (world, log) = (World::new(), Log::default());
     let seen = log.clone();

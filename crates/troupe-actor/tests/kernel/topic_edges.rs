@@ -102,9 +102,41 @@ fn an_invalid_topic_of_an_actor_is_refused_and_nothing_else() {
     world.run();
     assert_eq!(log.take(), ["one refused #77"]);
     let told = world.events();
-    assert_eq!(told.len(), 4, "{told:?}");
-    assert!(told.iter().skip(1).all(|event| event.starts_with("log 2 ")), "{told:?}");
+    let count = |start: &str| told.iter().filter(|event| event.starts_with(start)).count();
+    assert_eq!((count("log 2 "), count("dead topic-refused"), told.len()), (3, 2, 6), "{told:?}");
     assert_eq!(world.status(one).restarts, 0);
+}
+
+#[test]
+fn what_is_published_on_a_topic_that_is_refused_is_a_dead_letter_whoever_hears_of_it() {
+    for shards in [1, 2] {
+        let (world, log) = (World::sharded(shards), Log::default());
+        let publisher = world.spawn(listener(&log, "p", obey));
+        (0..10).for_each(|number| world.retain(&format!("kept.{number}"), "x"));
+        let long = format!("a..{}", "x".repeat(600));
+        world.publish("a..b", "12345");
+        world.retain("kept.more", "no room");
+        let confirmed = world.publish_confirmed("c..d", "x");
+        assert_eq!(world.wait(confirmed), Settled::error(AskError::TopicInvalid));
+        for line in ["pub e..f x", "try g..h", "keep kept.more x", &format!("pub {long} x")] {
+            world.tell(publisher, line);
+        }
+        world.run();
+        let mut letters: Vec<(String, usize)> = Vec::new();
+        for letter in world.system.dead_letters() {
+            assert_eq!(letter.reason, LossReason::TopicRefused, "{letter:?}");
+            letters.push((letter.target.to_string(), letter.bytes));
+        }
+        letters.sort();
+        let mut expected = [("a..b", 5), ("c..d", 1), ("e..f", 1), ("g..h", 1), ("kept.more", 1), ("kept.more", 7)]
+            .map(|(topic, bytes)| (topic.to_owned(), bytes))
+            .to_vec();
+        expected.push((long[..512].to_owned(), 1));
+        expected.sort();
+        assert_eq!(letters, expected);
+        assert_eq!(lost(&world, LossReason::TopicRefused), (7, 0));
+        assert!(world.system.audit().is_balanced());
+    }
 }
 
 #[test]

@@ -37,6 +37,7 @@ pub(super) fn listener(log: &Log, name: &str, act: fn(&str, &mut Out)) -> ActorS
 pub(super) fn obey(line: &str, out: &mut Out) {
     match line.split(' ').collect::<Vec<_>>()[..] {
         ["sub", tag, pattern] => out.subscribe(0, tag.parse().unwrap(), pattern, ""),
+        ["once", tag, pattern] => out.subscribe_once(tag.parse().unwrap(), pattern),
         ["leave", tag] => out.unsubscribe(tag.parse().unwrap()),
         ["pub", topic, text] => out.publish(0, topic, text.as_bytes()),
         ["keep", topic, text] => out.publish(FLAG_RETAIN, topic, text.as_bytes()),

@@ -1,6 +1,7 @@
 //! What becomes of messages whose subscription is taken back while they wait, or lie in somebody's hands
 //! (`TOP-7`).
 
+use troupe_actor::ask::AskError;
 use troupe_actor::counters::LossReason;
 use troupe_actor::frame::{OUTSIDE_TAG, kind};
 use troupe_actor::id::Address;
@@ -169,6 +170,32 @@ fn a_mailbox_that_an_unsubscribe_empties_is_low_again() {
     assert_eq!(water, ["high 8 of 10", "low 5 of 10"]);
     world.done(&turn, |_| {});
     world.done(&world.only_work(work::TURN), |_| {});
+}
+
+#[test]
+fn a_message_that_cannot_be_read_is_a_dead_letter_and_its_actor_goes_on() {
+    let world = World::new();
+    let actor = world.spawn_external(subscribed(external(&world), &["t"]));
+    let sent = world.send(actor, "sent", 1_000);
+    let asked = world.ask(actor, "asked", 1_000);
+    world.publish("t", "published");
+    let answered = world.ask(actor, "answered", 1_000);
+    world.tell(actor, "read");
+    let turn = world.only_work(work::TURN);
+    let answer = turn.frames()[3].corr;
+    world.done(&turn, |out| {
+        out.reply(answer, b"yes");
+        (0..4).for_each(|at| out.discard_unreadable(at));
+    });
+    assert_eq!(world.settled(sent), Some(Settled::value("")), "it was in the mailbox");
+    assert_eq!(world.settled(asked), Some(Settled::error(AskError::Unreadable)));
+    assert_eq!(world.settled(answered), Some(Settled::value("yes")), "what was answered was read");
+    let letters = world.system.dead_letters();
+    assert!(letters.iter().all(|letter| letter.reason == LossReason::Unreadable), "{letters:?}");
+    assert_eq!(letters.len(), 3);
+    let status = world.status(actor);
+    assert_eq!((status.counters.handled, lost(&world, LossReason::Unreadable), status.restarts), (2, (0, 3), 0));
+    assert!(world.system.audit().is_balanced());
 }
 
 #[test]

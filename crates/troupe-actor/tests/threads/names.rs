@@ -44,6 +44,16 @@ impl Topics for Slow {
         self.go_on.lock().recv_timeout(PATIENCE).map_err(|_| TopicError::Unavailable)
     }
 
+    fn replace(
+        &self,
+        _replaced: u32,
+        pattern: &str,
+        subscription: Subscription,
+        retained: &mut dyn FnMut(&str, Address, &[u8]),
+    ) -> Result<(), TopicError> {
+        self.subscribe(pattern, subscription, retained)
+    }
+
     fn unsubscribe(&self, _owner: Address, _tag: u32) -> bool {
         true
     }

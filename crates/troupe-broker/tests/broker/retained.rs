@@ -4,7 +4,7 @@ use troupe_actor::topics::{Subscription, Topics};
 use troupe_broker::broker::Broker;
 use troupe_broker::limits::Limits;
 
-use crate::{actor, subscribe_for_values, subscription, tags};
+use crate::{actor, route, subscribe_for_values, subscription, tags};
 
 fn topics_of(values: Vec<(String, troupe_actor::id::Address, Vec<u8>)>) -> Vec<String> {
     values.into_iter().map(|(topic, ..)| topic).collect()
@@ -61,6 +61,24 @@ fn who_asks_for_one_copy_gets_a_last_value_once() {
     assert_eq!(get("#", once(3)), ["x"], "who takes its own place is no other");
     assert_eq!(get("a.b", subscription(actor(1), 4)), ["a.b"], "who does not ask for it gets its own copy");
     assert_eq!(get("a.b", Subscription { owner: actor(2), ..once(1) }), ["a.b"]);
+}
+
+#[test]
+fn who_takes_the_place_of_another_gets_what_that_one_had_been_given() {
+    let broker = Broker::new(1, Limits::default());
+    broker.retain("a.b", actor(9), b"1").unwrap();
+    let once = |tag| Subscription { once: true, ..subscription(actor(1), tag) };
+    let replace = |replaced, pattern, tag| {
+        let mut topics = Vec::new();
+        let result = broker.replace(replaced, pattern, once(tag), &mut |topic, _, _| topics.push(topic.to_owned()));
+        result.map(|()| topics)
+    };
+    assert_eq!(subscribe_for_values(&broker, "a.*", once(1)).map(topics_of), Ok(vec!["a.b".to_owned()]));
+    assert!(replace(1, "a..b", 2).is_err());
+    assert_eq!(tags(&route(&broker, "a.b")), [1], "what was to be replaced stays");
+    assert_eq!(replace(1, "a.#", 2), Ok(vec!["a.b".to_owned()]));
+    assert_eq!((tags(&route(&broker, "a.b")), broker.holdings().subscriptions), (vec![2], 1));
+    assert_eq!(replace(7, "a.>", 3), Ok(vec![]), "there was none to replace: the other one matches");
 }
 
 #[test]

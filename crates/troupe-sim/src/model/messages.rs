@@ -315,8 +315,10 @@ impl Model {
         let holds = match reason {
             LossReason::NoSuchActor => false,
             LossReason::Expired => message.late,
-            // Nothing here stashes.
-            LossReason::StashFull | LossReason::NoSubscriber => false,
+            // Nothing here stashes, or is published or sent in a form that is refused.
+            LossReason::StashFull | LossReason::NoSubscriber | LossReason::TopicRefused | LossReason::Unreadable => {
+                false
+            }
             LossReason::Cycle => message.cycle,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),
             LossReason::Shutdown => self.closing,
@@ -350,5 +352,7 @@ pub const fn error_of(reason: LossReason) -> AskError {
         LossReason::TooLarge => AskError::TooLarge,
         LossReason::NoSubscriber => AskError::NoResponders,
         LossReason::Cycle => AskError::Cycle,
+        LossReason::TopicRefused => AskError::TopicInvalid,
+        LossReason::Unreadable => AskError::Unreadable,
     }
 }

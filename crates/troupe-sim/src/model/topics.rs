@@ -221,11 +221,11 @@ impl Model {
         self.note(|| format!("#{key} subscribes to {wanted:?}, number {number}, tag {tag}"));
         self.board.subscriptions.retain(|entry| (entry.owner, entry.number) != (owner, number));
         self.board.subscriptions.push(Subscribed { owner, number, tag, wanted });
-        let kept = self.kept_for(owner, number, wanted);
+        // The one that it takes over from is none of the owner's others.
         if let Some(ended) = ends {
             self.ends_subscription(key, ended);
         }
-        for id in kept {
+        for id in self.kept_for(owner, number, wanted) {
             self.copy(id, Some(key), Copy::new(id, number, tag, true));
         }
     }
