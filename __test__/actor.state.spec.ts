@@ -1,21 +1,9 @@
 import test from 'ava';
 import { actor, json } from '../src/index.js';
+import { stateIn } from './helpers/bytes.js';
 import { guest, systemFor, TRIGGER, until } from './helpers/system.js';
 
 const EMPTY = new Uint8Array();
-const STATE = 37;
-
-/** The payload of the state frame in a configuration. */
-function stateIn(config: Uint8Array): unknown {
-  const own = config.slice();
-  const words = new Uint32Array(own.buffer, 0, own.length >>> 2);
-  for (let at = 0; at < own.length; at += (words[at >>> 2]! + 31) & ~7) {
-    const length = words[at >>> 2]!;
-    if ((words[(at >>> 2) + 1]! & 0xffff) !== STATE) continue;
-    return JSON.parse(Buffer.from(own.buffer, at + 24, length).toString());
-  }
-  return undefined;
-}
 
 test('custom state survives restarts, and every reference sees it', async t => {
   const system = await systemFor(t);

@@ -11,11 +11,10 @@ import {
   pool,
   text,
 } from '../src/index.js';
-import { bytes } from './helpers/bytes.js';
+import { bytes, stateIn } from './helpers/bytes.js';
 import { guest, systemFor, TRIGGER, until } from './helpers/system.js';
 
 const EMPTY = new Uint8Array();
-const STATE = 37;
 const SOON = { kind: 'immediate' } as const;
 
 /** Hooks that note what they are told, with the last step of the path. */
@@ -35,18 +34,6 @@ function failures(system: ActorSystem): HookFailedEvent[] {
   const seen: HookFailedEvent[] = [];
   system.on('hook-failed', event => seen.push(event));
   return seen;
-}
-
-/** The payload of the state frame in a configuration. */
-function stateIn(config: Uint8Array): unknown {
-  const own = config.slice();
-  const words = new Uint32Array(own.buffer, 0, own.length >>> 2);
-  for (let at = 0; at < own.length; at += (words[at >>> 2]! + 31) & ~7) {
-    const length = words[at >>> 2]!;
-    if ((words[(at >>> 2) + 1]! & 0xffff) !== STATE) continue;
-    return JSON.parse(Buffer.from(own.buffer, at + 24, length).toString());
-  }
-  return undefined;
 }
 
 test('hooks of children are told of their lives, those before the start in its order', async t => {

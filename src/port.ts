@@ -198,26 +198,22 @@ export class Port {
 
   /** Hands over what was appended. Whatever must come after it does this first. */
   flush(): void {
-    const used = this.#used;
-    if (used === 0) return;
-    this.#used = 0;
-    this.#records = 0;
-    this.isAboutLocal = false;
-    const how = this.#publishes ? FLUSH.publishes : 0;
-    this.#publishes = false;
-    if (!this.closed) this.hot.flush(used, how);
+    if (this.#used > 0) this.#cross(0);
   }
 
   /** As {@link flush}, but what this leads to for actors of this environment happens here. Whether it did anything. */
   #flushHere(): boolean {
+    return this.#used > 0 && this.#cross(FLUSH.here) === 1;
+  }
+
+  #cross(where: number): number {
     const used = this.#used;
-    if (used === 0 || this.closed) return false;
+    const how = this.#publishes ? where | FLUSH.publishes : where;
     this.#used = 0;
     this.#records = 0;
     this.isAboutLocal = false;
-    const how = this.#publishes ? FLUSH.here | FLUSH.publishes : FLUSH.here;
     this.#publishes = false;
-    return this.hot.flush(used, how) === 1;
+    return this.closed ? 0 : this.hot.flush(used, how);
   }
 
   /** Sends a request and waits for the reply; `record` is {@link ASK} or {@link CHAINED_ASK}. */

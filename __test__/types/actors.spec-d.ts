@@ -1,19 +1,7 @@
 /** What the compiler knows about actors in JavaScript. */
-import {
-  type ActorDefinition,
-  type ActorRef,
-  type ActorSystem,
-  actor,
-  json,
-  type Pool,
-  type Queued,
-  text,
-} from '../../src/index.js';
+import { type ActorDefinition, type ActorRef, actor, json, type Pool, type Queued, text } from '../../src/index.js';
+import { type Equal, holds, system } from './claims.js';
 
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-const expectType = <T extends true>(): T | undefined => undefined;
-
-declare const system: ActorSystem;
 declare const workers: Pool<string, number>;
 
 interface Order {
@@ -26,9 +14,9 @@ interface Receipt {
 
 // Without a codec messages and replies are bytes.
 const plain = actor({ handle: message => message.subarray(1) });
-expectType<Equal<typeof plain, ActorDefinition<Uint8Array, Uint8Array, unknown>>>();
+holds<Equal<typeof plain, ActorDefinition<Uint8Array, Uint8Array, unknown>>>();
 const plainRef = await system.spawn(plain);
-expectType<Equal<typeof plainRef, ActorRef<Uint8Array, Uint8Array>>>();
+holds<Equal<typeof plainRef, ActorRef<Uint8Array, Uint8Array>>>();
 // @ts-expect-error without a codec a reply is bytes
 actor({ handle: () => 'text' });
 
@@ -37,25 +25,25 @@ const shop = actor({
   codec: json<Order, Receipt>(),
   start: async (config: { readonly price: number }) => ({ price: config.price, sold: 0 }),
   handle(order, context) {
-    expectType<Equal<typeof order, Order>>();
-    expectType<Equal<typeof context.state, { price: number; sold: number }>>();
+    holds<Equal<typeof order, Order>>();
+    holds<Equal<typeof context.state, { price: number; sold: number }>>();
     context.state.sold += order.count;
     context.self.tell({ item: order.item, count: 1 });
     // @ts-expect-error no such field
     context.state.nothing;
     context.tell(workers, 'text');
-    expectType<Equal<ReturnType<typeof askWorkers>, Promise<number>>>();
+    holds<Equal<ReturnType<typeof askWorkers>, Promise<number>>>();
     const askWorkers = () => context.ask(workers, 'text');
     // @ts-expect-error members take texts
     context.tell(workers, 1);
-    expectType<Equal<typeof context.queued, Queued | undefined>>();
+    holds<Equal<typeof context.queued, Queued | undefined>>();
     return { total: order.count * context.state.price };
   },
   stop: ({ state }) => state.sold.toFixed(),
 });
 const shopRef = await system.spawn(shop, { name: 'shop', config: { price: 3 }, restart: 'transient' });
-expectType<Equal<typeof shopRef, ActorRef<Order, Receipt>>>();
-expectType<Equal<Awaited<ReturnType<typeof shopRef.ask>>, Receipt>>();
+holds<Equal<typeof shopRef, ActorRef<Order, Receipt>>>();
+holds<Equal<Awaited<ReturnType<typeof shopRef.ask>>, Receipt>>();
 // @ts-expect-error the configuration has a price
 system.spawn(shop, { config: { prize: 3 } });
 // @ts-expect-error the codec is the definition's
@@ -76,7 +64,7 @@ actor({
   codec: text(),
   async handle(message, context) {
     const receipt = await context.ask(shopRef, { item: message, count: 1 });
-    expectType<Equal<typeof receipt, Receipt>>();
+    holds<Equal<typeof receipt, Receipt>>();
     // @ts-expect-error that is no order
     context.tell(shopRef, message);
     return String(receipt.total);

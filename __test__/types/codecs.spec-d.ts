@@ -1,23 +1,8 @@
 /** What the compiler must accept of codecs, and what it must refuse. Checked, never run. */
 import { z } from 'zod';
 import { cbor } from '../../src/cbor.js';
-import {
-  type ActorRef,
-  type ActorSystem,
-  actor,
-  bytes,
-  type Component,
-  json,
-  messages,
-  schema,
-  text,
-} from '../../src/index.js';
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function holds<_Claim extends true>(): void {}
-
-declare const component: Component;
-declare const system: ActorSystem;
+import { type ActorRef, actor, bytes, json, messages, schema, text } from '../../src/index.js';
+import { component, type Equal, holds, system } from './claims.js';
 
 export async function codecs(): Promise<void> {
   const raw = await system.spawn(component, { codec: bytes() });

@@ -3,7 +3,6 @@ import {
   type ActorRef,
   ActorSystem,
   type Codec,
-  type Component,
   type ErrorCode,
   type ExitReason,
   json,
@@ -11,12 +10,7 @@ import {
   TroupeError,
   text,
 } from '../../src/index.js';
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function holds<_Claim extends true>(): void {}
-
-declare const component: Component;
-declare const system: ActorSystem;
+import { component, type Equal, holds, system } from './claims.js';
 
 export async function references(): Promise<void> {
   const bytes = await system.spawn(component);

@@ -1,9 +1,7 @@
 /** What the compiler must accept of trees, and what it must refuse. Checked, never run. */
 import {
   type ActorRef,
-  type ActorSystem,
   type ChildHandle,
-  type Component,
   child,
   type Down,
   type ExitReason,
@@ -13,12 +11,7 @@ import {
   type Supervisor,
   text,
 } from '../../src/index.js';
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function holds<_Claim extends true>(): void {}
-
-declare const component: Component;
-declare const system: ActorSystem;
+import { component, type Equal, holds, system } from './claims.js';
 
 export async function trees(): Promise<void> {
   const shop = await system.supervise({

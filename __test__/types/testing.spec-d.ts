@@ -1,13 +1,9 @@
 /** What the compiler must accept of the test kit, and what it must refuse. Checked, never run. */
 import { test as nodeTest } from 'node:test';
 import test from 'ava';
-import { type ActorRef, type ActorSystem, type Component, type DeadLetter, json, text } from '../../src/index.js';
+import { type ActorRef, type ActorSystem, type DeadLetter, json, text } from '../../src/index.js';
 import { createTestSystem, type FakeGuest, fakeGuest, type Probe, type TestSystem } from '../../src/testing/index.js';
-
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function holds<_Claim extends true>(): void {}
-
-declare const component: Component;
+import { component, type Equal, holds } from './claims.js';
 
 test('the context of ava is taken', async t => {
   const system = await createTestSystem({ test: t, seed: 5, threads: 2 });

@@ -1,10 +1,7 @@
 /** What the compiler must accept of topics, and what it must refuse. Checked, never run. */
-import { type ActorRef, type ActorSystem, actor, json, type Subscription, type TopicMessage } from '../../src/index.js';
+import { type ActorRef, actor, json, type Subscription, type TopicMessage } from '../../src/index.js';
+import { type Equal, holds, system } from './claims.js';
 
-type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
-function holds<_Claim extends true>(): void {}
-
-declare const system: ActorSystem;
 declare const ref: ActorRef;
 declare const bytes: Uint8Array;
 

@@ -1,6 +1,7 @@
 /** `subscribe.*`: what a component publishes, to a callback in JavaScript that reads the bytes. */
 import { loadGuest, MESSAGE, requireCount } from './lib/guests.mjs';
 import { secondsSince } from './lib/latency.mjs';
+import { watchLoop } from './lib/loop.mjs';
 import { percentile } from './lib/stats.mjs';
 
 const TOPIC = 'bench.t';
@@ -30,7 +31,7 @@ export async function run(bench) {
   };
   const repeats = await bench.repeat(async () => {
     state.wanted += bursts;
-    const blocks = watchBlocks();
+    const blocks = watchLoop();
     const start = now();
     const finished = new Promise(resolve => {
       state.done = resolve;
@@ -55,24 +56,4 @@ export async function run(bench) {
     'time between two turns of the event loop meanwhile, p99',
   );
   await system.shutdown();
-}
-
-/** Notes every time between two turns of the event loop, until `end()`: milliseconds, ascending. */
-function watchBlocks() {
-  const times = [];
-  let last = now();
-  let running = true;
-  const turn = () => {
-    const at = now();
-    times.push(Number(at - last) / 1e6);
-    last = at;
-    if (running) setImmediate(turn);
-  };
-  setImmediate(turn);
-  return {
-    end: () => {
-      running = false;
-      return Float64Array.from(times).sort();
-    },
-  };
 }

@@ -7,6 +7,7 @@ import { test } from 'node:test';
 import { buildGuests } from '../../scripts/build-guests.mjs';
 import { build, bundle } from '../typescript/build.mjs';
 import { compile, guest } from './support/component.mjs';
+import { dropsWhatHasNoSubscription } from './support/contract.mjs';
 import {
   address,
   ask,
@@ -104,19 +105,7 @@ test('a published message has its topic', async () => {
 });
 
 test('a topic message behind the end of its subscription is dropped, as a golden vector', async () => {
-  const it = await everyEffect();
-  const { corr: tag } = it.turn(message('unsubscribe')).effects[0];
-  const topic = corr => frame(KIND.topic, concat(words(1), utf8('a\0\0\0'), utf8('hi')), { corr });
-  const turn = concat(message('unsubscribe'), topic(tag), topic(tag + 1));
-  const { consumed, effects } = it.turn(turn);
-  assert.deepEqual([consumed, effects.map(({ kind }) => kind)], [3, [EFFECT.unsubscribe, EFFECT.discard, EFFECT.tell]]);
-  const discard = vector(/^effect: discard/);
-  assert.deepEqual(effectsOf(it.raw(turn)).subarray(24, 48), discard);
-  // The next turn knows nothing of it: what comes then has a subscription.
-  assert.deepEqual(
-    it.turn(topic(tag)).effects.map(({ kind }) => kind),
-    [EFFECT.tell],
-  );
+  dropsWhatHasNoSubscription(await everyEffect());
 });
 
 test('monitors and links are the golden vectors, and an end is told once', async () => {

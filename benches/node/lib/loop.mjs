@@ -3,17 +3,17 @@
 const now = process.hrtime.bigint;
 
 /**
- * Notes the longest time between two turns of the event loop, from now until `end()`.
+ * Notes every time between two turns of the event loop, from now until `end()`.
  *
- * @returns {{ end: () => number }} milliseconds
+ * @returns {{ end: () => Float64Array }} milliseconds, ascending
  */
 export function watchLoop() {
-  let longest = 0;
+  const times = [];
   let last = now();
   let running = true;
   const turn = () => {
     const at = now();
-    longest = Math.max(longest, Number(at - last) / 1e6);
+    times.push(Number(at - last) / 1e6);
     last = at;
     if (running) setImmediate(turn);
   };
@@ -22,7 +22,7 @@ export function watchLoop() {
     end: () => {
       running = false;
       turn();
-      return longest;
+      return Float64Array.from(times).sort();
     },
   };
 }

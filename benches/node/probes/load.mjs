@@ -13,7 +13,7 @@ answerProbe(async ({ options, path, cache }) => {
   const start = process.hrtime.bigint();
   const component = await system.load(path);
   const ms = Number(process.hrtime.bigint() - start) / 1e6;
-  const stall = watch.end();
+  const stall = watch.end().at(-1);
   if (!component.exports.includes('handle'))
     throw new Error(`${path} exports ${component.exports.join(', ')}, not handle`);
   await system.shutdown();

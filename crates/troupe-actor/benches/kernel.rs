@@ -22,8 +22,7 @@ use troupe_actor::id::Address;
 use troupe_actor::mailbox::{BufferPool, Mailbox, Verdict};
 use troupe_actor::reason::{Crash, StartError};
 use troupe_actor::record::{FOREVER, Record};
-use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
-use troupe_actor::supervision::spec::RestartSpec;
+use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
 use troupe_actor::timer::{Repeat, TimerOrder};
@@ -166,30 +165,8 @@ fn config(clock: Clock) -> SystemConfig {
 }
 
 fn spawn(system: &ActorSystem, next: &Arc<OnceLock<Address>>, ended: &Arc<AtomicU32>) -> Address {
-    let spec = ActorSpec {
-        factory: Arc::new(RingFactory { next: Arc::clone(next), ended: Arc::clone(ended) }),
-        mailbox: MailboxSpec {
-            max_messages: 1_000,
-            max_bytes: 8 << 20,
-            overflow: Overflow::Wait,
-            wait_ms: 5_000,
-            max_payload: 1 << 20,
-        },
-        restart: RestartSpec::default(),
-        peers: Vec::new(),
-        user: Vec::new(),
-        lazy: false,
-        inline: false,
-        faults: None,
-        start_ms: u64::MAX,
-        external: None,
-        parent: None,
-        health: None,
-        state: None,
-        pressure: false,
-        subscriptions: Vec::new(),
-        observed: Observed::default(),
-    };
+    let factory = RingFactory { next: Arc::clone(next), ended: Arc::clone(ended) };
+    let spec = ActorSpec::plain(Arc::new(factory));
     system.spawn(&Arc::new(spec), SpawnArgs::default(), None).unwrap().address
 }
 

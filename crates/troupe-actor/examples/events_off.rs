@@ -12,8 +12,7 @@ use troupe_actor::frame::{self, Frame, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::{Crash, StartError};
 use troupe_actor::record::{FOREVER, Record};
-use troupe_actor::spec::{ActorSpec, MailboxSpec, Observed, Overflow, SpawnArgs};
-use troupe_actor::supervision::spec::RestartSpec;
+use troupe_actor::spec::{ActorSpec, SpawnArgs};
 use troupe_actor::system::{ActorSystem, SystemConfig};
 use troupe_actor::ticker::Ticker;
 use troupe_actor::topics::NoTopics;
@@ -71,33 +70,6 @@ impl BehaviorFactory for Sinks {
     }
 }
 
-fn spec(batches: bool) -> ActorSpec {
-    ActorSpec {
-        factory: Arc::new(Sinks { batches }),
-        mailbox: MailboxSpec {
-            max_messages: u32::MAX,
-            max_bytes: usize::MAX,
-            overflow: Overflow::Wait,
-            wait_ms: 5_000,
-            max_payload: 1 << 20,
-        },
-        restart: RestartSpec::default(),
-        peers: Vec::new(),
-        user: Vec::new(),
-        lazy: false,
-        inline: false,
-        faults: None,
-        start_ms: u64::MAX,
-        external: None,
-        parent: None,
-        health: None,
-        observed: Observed::default(),
-        state: None,
-        pressure: false,
-        subscriptions: Vec::new(),
-    }
-}
-
 /// Nanoseconds a message, the least of all rounds: whatever disturbs a round makes it longer.
 fn measure(batches: bool) -> f64 {
     let config = SystemConfig {
@@ -111,7 +83,7 @@ fn measure(batches: bool) -> f64 {
         unheard_letters: false,
     };
     let system = ActorSystem::manual(&config, Arc::new(Ticker::new().unwrap()));
-    let target = system.spawn(&Arc::new(spec(batches)), SpawnArgs::default(), None).unwrap().address;
+    let target = system.spawn(&Arc::new(ActorSpec::plain(Arc::new(Sinks { batches }))), SpawnArgs::default(), None).unwrap().address;
     let mut records = Vec::new();
     for _ in 0..MESSAGES {
         let frame = Frame { kind: kind::MESSAGE, flags: 0, corr: 0, address: Address::NONE, payload: &[0; 16] };

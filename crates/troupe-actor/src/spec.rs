@@ -1,4 +1,4 @@
-//! What a spawn asks for. Nothing here has a default: whoever spawns decides.
+//! What a spawn asks for. The public defaults are not known here: whoever spawns decides.
 
 use std::sync::Arc;
 
@@ -38,6 +38,17 @@ pub struct MailboxSpec {
     pub max_payload: u32,
 }
 
+impl MailboxSpec {
+    /// No bounds at all: nobody ever waits, and nothing is refused.
+    pub const UNBOUNDED: Self = Self {
+        max_messages: u32::MAX,
+        max_bytes: usize::MAX,
+        overflow: Overflow::Reject,
+        wait_ms: 0,
+        max_payload: u32::MAX,
+    };
+}
+
 /// What actors of one kind have in common; shared among them.
 pub struct ActorSpec {
     /// Makes the behavior of each incarnation.
@@ -73,6 +84,30 @@ pub struct ActorSpec {
     pub subscriptions: Vec<SubscriptionSpec>,
     /// What an environment wants to hear of these actors even if it hears of no others.
     pub observed: Observed,
+}
+
+impl ActorSpec {
+    /// A specification to build upon: no bounds, and nothing that is optional.
+    pub fn plain(factory: Arc<dyn BehaviorFactory>) -> Self {
+        Self {
+            factory,
+            mailbox: MailboxSpec::UNBOUNDED,
+            restart: RestartSpec::default(),
+            peers: Vec::new(),
+            user: Vec::new(),
+            lazy: false,
+            inline: false,
+            pressure: false,
+            faults: None,
+            start_ms: u64::MAX,
+            external: None,
+            parent: None,
+            health: None,
+            state: None,
+            subscriptions: Vec::new(),
+            observed: Observed::default(),
+        }
+    }
 }
 
 /// What observers of one actor want to hear.

@@ -414,28 +414,12 @@ pub fn puppet(log: &Log) -> Handler {
 
 /// A specification with the public defaults.
 pub fn spawn_spec(actor: Actor) -> ActorSpec {
-    ActorSpec {
-        factory: Arc::new(actor),
-        mailbox: MailboxSpec {
-            max_messages: 1_000,
-            max_bytes: 8 << 20,
-            overflow: Overflow::Wait,
-            wait_ms: 5_000,
-            max_payload: 1 << 20,
-        },
-        restart: RestartSpec::default(),
-        peers: Vec::new(),
-        user: Vec::new(),
-        lazy: false,
-        inline: true,
-        faults: None,
-        start_ms: u64::MAX,
-        external: None,
-        parent: None,
-        health: None,
-        state: None,
-        pressure: false,
-        subscriptions: Vec::new(),
-        observed: Observed::default(),
-    }
+    let mailbox = MailboxSpec {
+        max_messages: 1_000,
+        max_bytes: 8 << 20,
+        overflow: Overflow::Wait,
+        wait_ms: 5_000,
+        max_payload: 1 << 20,
+    };
+    ActorSpec { mailbox, inline: true, ..ActorSpec::plain(Arc::new(actor)) }
 }

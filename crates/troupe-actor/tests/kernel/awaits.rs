@@ -245,22 +245,27 @@ fn failures_of_the_asked_actor_come_as_frames() {
     }
 }
 
+/// Keeps a request until the next message, and answers it then.
+fn answers_when_told() -> Actor {
+    Actor::new(|| {
+        let mut open = None;
+        each(move |frame, out| {
+            match (frame.kind, open) {
+                (kind::ASK, _) => open = Some(frame.corr),
+                (_, Some(corr)) => out.reply(corr, b"late"),
+                _ => {}
+            }
+            Ok(())
+        })
+    })
+}
+
 #[test]
 fn answers_to_an_older_incarnation_are_dropped() {
     // Section 0: incarnations are stamped on asks.
     for world in worlds() {
         let log = Log::default();
-        let target = world.spawn(spawn_spec(Actor::new(|| {
-            let mut open = None;
-            each(move |frame, out| {
-                match (frame.kind, open) {
-                    (kind::ASK, _) => open = Some(frame.corr),
-                    (_, Some(corr)) => out.reply(corr, b"late"),
-                    _ => {}
-                }
-                Ok(())
-            })
-        })));
+        let target = world.spawn(spawn_spec(answers_when_told()));
         let actor = world.spawn(spawn_spec(asker(&log, target, 5_000)));
         world.tell(actor, "ask:1:x");
         world.run();
@@ -279,17 +284,7 @@ fn answers_to_an_older_incarnation_are_dropped() {
 fn answers_that_come_during_a_backoff_are_not_for_the_next_life() {
     for world in worlds() {
         let log = Log::default();
-        let target = world.spawn(spawn_spec(Actor::new(|| {
-            let mut open = None;
-            each(move |frame, out| {
-                match (frame.kind, open) {
-                    (kind::ASK, _) => open = Some(frame.corr),
-                    (_, Some(corr)) => out.reply(corr, b"late"),
-                    _ => {}
-                }
-                Ok(())
-            })
-        })));
+        let target = world.spawn(spawn_spec(answers_when_told()));
         let actor = world.spawn(spawn_spec(asker(&log, target, 5_000)));
         world.tell(actor, "boom");
         world.run();
