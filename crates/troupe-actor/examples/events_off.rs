@@ -83,7 +83,10 @@ fn measure(batches: bool) -> f64 {
         unheard_letters: false,
     };
     let system = ActorSystem::manual(&config, Arc::new(Ticker::new().unwrap()));
-    let target = system.spawn(&Arc::new(ActorSpec::plain(Arc::new(Sinks { batches }))), SpawnArgs::default(), None).unwrap().address;
+    let target = system
+        .spawn(&Arc::new(ActorSpec::plain(Arc::new(Sinks { batches }))), SpawnArgs::default(), None)
+        .unwrap()
+        .address;
     let mut records = Vec::new();
     for _ in 0..MESSAGES {
         let frame = Frame { kind: kind::MESSAGE, flags: 0, corr: 0, address: Address::NONE, payload: &[0; 16] };
