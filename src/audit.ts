@@ -43,6 +43,8 @@ export interface Audit {
   readonly unheard: number;
   /** Published messages for subscriptions of this environment that it was too busy to take; no part of the sums. */
   readonly dropped: number;
+  /** Events that this environment was too busy to take; each gap is an event of its own, `events:dropped`. */
+  readonly eventsDropped: number;
   /** Actors by state. */
   readonly actors: Readonly<Record<string, number>>;
 }

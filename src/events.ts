@@ -6,13 +6,12 @@ import { AsyncResource } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { type ActorRef, coreOf } from './actor-ref.js';
 import type { DeadLetter, DeadLetterOffice } from './dead-letters.js';
-import type { ReasonTag } from './error-codes.js';
 import { createError, type ExitReason } from './errors.js';
+import { detailsOf } from './event-details.js';
 import type { HealthState } from './health.js';
 import { type HookRunner, isPromise, within } from './lifecycle.js';
 import type { EventLog } from './logger.js';
 import {
-  FOREVER,
   LISTEN_ALL,
   LISTEN_FAILURE,
   LISTEN_MESSAGES,
@@ -126,6 +125,12 @@ export interface HookFailedEvent extends HostEvent {
   readonly path: string;
 }
 
+/** Events that this environment was too busy to take. */
+export interface EventsDroppedEvent {
+  /** How many. */
+  readonly count: number;
+}
+
 /** A line that a guest logged. */
 export interface LogEvent extends ActorEvent {
   /** How important it is. */
@@ -168,6 +173,8 @@ export interface TroupeEvents {
   'crash-unreproduced': ActorEvent;
   /** A hook or a listener threw, rejected, or took too long. */
   'hook-failed': HookFailedEvent;
+  /** Events were dropped here, because too many waited for a busy event loop. */
+  'events:dropped': EventsDroppedEvent;
   /** Compiled components cannot be kept, or what was kept was thrown away. */
   'cache:unusable': HostEvent;
   /** More live actors than pooled instances. */
@@ -206,6 +213,7 @@ const EVENT_NAMES: { readonly [K in EventName]: true } = {
   deadletter: true,
   'crash-unreproduced': true,
   'hook-failed': true,
+  'events:dropped': true,
   'cache:unusable': true,
   'pool:overflow': true,
   'capability:denied': true,
@@ -305,6 +313,7 @@ export class EventHub {
     const event = name === 'deadletter' ? this.#options.letters.complete(told) : told;
     this.#guarded(name, () => this.#options.log?.write(event));
     if (name === 'system:failed') this.#options.onFailure?.();
+    if (name === 'events:dropped') this.#endMissed();
     if ((event.origin || this.#observed.size > 0) && event.address) this.#tellHooks(event, event.address);
     const listeners = this.#listeners.get(name);
     const published = this.#channels.get(name);
@@ -381,6 +390,18 @@ export class EventHub {
     this.#tell();
   }
 
+  /** Events were dropped: of observed actors whose end was among them the hooks are told even so. */
+  #endMissed(): void {
+    for (const { ref } of [...this.#observed.values()]) {
+      const { state, exit, incarnation } = ref.status();
+      if (state !== 'terminated' && state !== 'failed') continue;
+      const { index, tagLo, tagHi } = coreOf(ref);
+      const address: NativeAddress = [index, tagLo, tagHi, index, Number(ref.id >> 32n)];
+      const event = state === 'failed' ? 'actor:failed' : 'actor:stopped';
+      this.#tellHooks({ event, path: ref.path, incarnation, reason: exit ?? null }, address);
+    }
+  }
+
   #call(name: string, listener: Listener, value: object): void {
     this.#guarded(name, () => {
       const result = listener(value);
@@ -440,45 +461,12 @@ export class EventHub {
     const { event: name } = event;
     if (name === 'deadletter') return this.#options.letters.ofEvent(event);
     if (name === 'supervisor:gave-up' || name === 'system:failed') return Object.freeze({ path, ...detailsOf(event) });
+    if (name === 'events:dropped') return Object.freeze({ count: event.count ?? 0 });
     if (event.event === 'hook-failed') return Object.freeze({ text: event.text ?? '', hook: event.hook ?? '', path });
     if (!address) return Object.freeze({ text: event.text ?? '' });
     const { incarnation, uptimeMs } = event;
     const subject = { ref: this.#options.refOf(address, path), path, incarnation, uptimeMs };
     return Object.freeze({ ...subject, ...detailsOf(event) });
-  }
-}
-
-function detailsOf(event: NativeEvent): object {
-  const reason = Object.freeze(event.reason ?? { tag: 'normal' satisfies ReasonTag, text: '' });
-  switch (event.event) {
-    case 'actor:crashed': {
-      const { trap = '', backtrace = [], stderr = '' } = event;
-      return { reason, trap, backtrace, stderr };
-    }
-    case 'actor:restarting':
-      return { reason, attempt: event.attempt, delayMs: event.delayMs };
-    case 'actor:health':
-      return { from: event.from, to: event.to, text: event.text };
-    case 'actor:high-water':
-    case 'actor:low-water': {
-      const { queued, capacity = 0 } = event;
-      return { queued, capacity: capacity === FOREVER ? Infinity : capacity };
-    }
-    case 'actor:long-handler':
-      return { runningMs: event.runningMs };
-    case 'actor:queue-age':
-      return { queued: event.queued, waitedMs: event.waitedMs };
-    case 'message:received':
-      return { size: event.size };
-    case 'message:processed':
-      return { size: event.size, latencyMs: event.latencyMs };
-    case 'log':
-      return { level: ['debug', 'info', 'warn', 'error'][event.level ?? 1], text: event.text };
-    case 'actor:started':
-    case 'crash-unreproduced':
-      return {};
-    default:
-      return { reason };
   }
 }
 

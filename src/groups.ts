@@ -32,6 +32,8 @@ export interface GroupsOptions {
 interface Watch {
   readonly group: string;
   readonly callback: GroupWatcher;
+  /** What the addon knows it by; another one after changes were missed. */
+  number: number;
   members: readonly ActorRef[];
 }
 
@@ -58,26 +60,34 @@ export class Groups {
     if (typeof callback !== 'function') throw mismatch('callback', 'a function', callback);
     const { native, isClosed } = this.#options;
     if (isClosed()) throw createError('ERR_SHUTDOWN', { message: 'watchGroup: the system is shut down' });
-    this.#last += 1;
-    const number = this.#last;
-    const watch: Watch = { group: name, callback: callback as GroupWatcher, members: [] };
+    const watch: Watch = { group: name, callback: callback as GroupWatcher, number: 0, members: [] };
     try {
-      watch.members = native.watchGroup(name, number).map(({ address, path }) => this.#options.refOf(address, path));
+      watch.members = this.#begin(watch);
     } catch (error) {
       throw rethrown(error);
     }
-    // Changes come as completions, so none of them overtakes this.
-    this.#watches.set(number, watch);
     this.#tell(watch, undefined, undefined);
     return () => {
-      if (this.#watches.delete(number) && !isClosed()) native.unwatchGroup(name, number);
+      if (this.#watches.delete(watch.number) && !isClosed()) native.unwatchGroup(name, watch.number);
     };
   }
 
+  /** Watches from now on, under a new number; how the group is. */
+  #begin(watch: Watch): readonly ActorRef[] {
+    this.#last += 1;
+    watch.number = this.#last;
+    const members = this.#options.native.watchGroup(watch.group, watch.number);
+    // Changes come as completions, so none of them overtakes this.
+    this.#watches.set(watch.number, watch);
+    return members.map(({ address, path }) => this.#options.refOf(address, path));
+  }
+
   /** Takes a change as the addon wrote it. */
-  receive({ watch: number = 0, joined, address, path = '' }: NativeEvent): void {
+  receive({ watch: number = 0, joined, address, path = '', behind }: NativeEvent): void {
     const watch = this.#watches.get(number);
-    if (watch === undefined || !address) return;
+    if (watch === undefined) return;
+    if (behind) this.#options.guarded(() => this.#catchUp(watch));
+    if (!address) return;
     const ref = this.#options.refOf(address, path);
     if (joined) {
       watch.members = [...watch.members, ref];
@@ -86,6 +96,27 @@ export class Groups {
       watch.members = watch.members.filter(({ id }) => id !== ref.id);
       this.#tell(watch, undefined, ref);
     }
+  }
+
+  /** This environment was too busy to take some changes: what they come to is told as if nothing else had happened. */
+  #catchUp(watch: Watch): void {
+    const { native, isClosed } = this.#options;
+    if (isClosed()) return;
+    this.#watches.delete(watch.number);
+    native.unwatchGroup(watch.group, watch.number);
+    const before = watch.members;
+    const now = this.#begin(watch);
+    const is = (refs: readonly ActorRef[]) => new Set(refs.map(({ id }) => id));
+    const [known, current] = [is(before), is(now)];
+    for (const left of before.filter(({ id }) => !current.has(id))) {
+      watch.members = watch.members.filter(({ id }) => id !== left.id);
+      this.#tell(watch, undefined, left);
+    }
+    for (const joined of now.filter(({ id }) => !known.has(id))) {
+      watch.members = [...watch.members, joined];
+      this.#tell(watch, joined, undefined);
+    }
+    watch.members = now;
   }
 
   #tell({ group, members, callback }: Watch, joined: ActorRef | undefined, left: ActorRef | undefined): void {

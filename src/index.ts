@@ -78,6 +78,7 @@ export type {
   ActorRestartEvent,
   ActorWaterEvent,
   EventName,
+  EventsDroppedEvent,
   HookFailedEvent,
   HostEvent,
   LogEvent,

@@ -123,6 +123,9 @@ export class EventLog {
       case 'crash-unreproduced':
         this.#logger.warn({ actor: path, incarnation }, `${path}: a batch of messages crashed, one by one none does`);
         break;
+      case 'events:dropped':
+        this.#logger.warn({ count: event.count }, `${event.count} events were dropped: the event loop was too busy`);
+        break;
       case 'cache:unusable':
       case 'pool:overflow':
       case 'capability:denied':

@@ -189,6 +189,10 @@ export interface NativeEvent {
   /** Number of a watch of a group, and whether somebody joined. */
   readonly watch?: number;
   readonly joined?: boolean;
+  /** The watch missed changes, and is told of none any more. */
+  readonly behind?: boolean;
+  /** Events that were dropped. */
+  readonly count?: number;
 }
 
 /** A child to be: an actor, a supervisor, or a pool, by {@link NODE_ACTOR} and its like. */

@@ -120,6 +120,7 @@ pub struct NativeAudit {
     pub dead_letters: NativeSums,
     pub unheard: f64,
     pub dropped: f64,
+    pub events_dropped: f64,
     pub actors: HashMap<String, f64>,
 }
 
@@ -203,9 +204,9 @@ pub fn by_reason(values: &[u64]) -> NativeSums {
     }
 }
 
-/// The audit, published messages that nobody was subscribed to, those that the environment's queue had no
-/// room for, and how many actors are in which state.
-pub fn audit(audit: &Audit, unheard: u64, dropped: u64) -> NativeAudit {
+/// The audit, published messages that nobody was subscribed to, those and the events that the environment's
+/// queue had no room for, and how many actors are in which state.
+pub fn audit(audit: &Audit, unheard: u64, (dropped, events): (u64, u64)) -> NativeAudit {
     let counters = &audit.counters;
     let by_status = Status::ALL.iter().zip(audit.census.by_status).filter(|(_, count)| *count > 0);
     let actors = by_status.map(|(status, count)| (status.as_str().to_owned(), f64::from(count))).collect();
@@ -225,6 +226,7 @@ pub fn audit(audit: &Audit, unheard: u64, dropped: u64) -> NativeAudit {
         dead_letters: by_reason(&audit.dead_letters),
         unheard: unheard as f64,
         dropped: dropped as f64,
+        events_dropped: events as f64,
         actors,
     }
 }

@@ -7,6 +7,7 @@ use troupe_actor::groups::Member;
 use troupe_actor::reason::{Crash, ExitReason};
 
 use crate::convert::{self, address, sender};
+use crate::lost::News;
 
 /// Everything.
 pub const ALL: u32 = 1;
@@ -129,6 +130,15 @@ pub fn group_json(watch: u32, member: &Member, joined: bool) -> Vec<u8> {
         "address": address(member.address, Some(member.id)),
         "path": &*member.path,
     });
+    serde_json::to_vec(&value).unwrap_or_default()
+}
+
+/// What was not told.
+pub fn lost_json(news: &News) -> Vec<u8> {
+    let value = match news {
+        News::Events(count) => json!({ "event": "events:dropped", "count": count }),
+        News::Watch(watch) => json!({ "event": "group", "watch": watch, "behind": true }),
+    };
     serde_json::to_vec(&value).unwrap_or_default()
 }
 

@@ -65,6 +65,7 @@ impl NativeSystem {
     #[napi(catch_unwind)]
     pub fn unwatch_group(&self, group: String, watch: u32) {
         self.core.system.unwatch_group(&group, self.core.waiter(watch));
+        self.core.port.forget_watch(watch);
     }
 
     /// 0 it is up, 1 the slot hears of its start, 2 the slot hears of its end, 3 it is gone.

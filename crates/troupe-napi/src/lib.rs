@@ -13,6 +13,7 @@ mod exports;
 mod groups;
 mod hot;
 mod loader;
+mod lost;
 mod options;
 mod port;
 mod slab;

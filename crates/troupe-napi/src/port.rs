@@ -18,6 +18,7 @@ use troupe_actor::tree::spec::TreeError;
 
 use crate::error::{Failure, Reason, crash_json, start_number, to_json, tree_failure};
 use crate::event_sink;
+use crate::lost::Lost;
 use crate::slab::Slab;
 
 /// A larger payload does not go through the buffers; TypeScript fetches it.
@@ -32,7 +33,7 @@ const TOPIC_SLOT: u32 = u32::MAX - 2;
 const MAX_TOPICS: Topics = Topics { count: 65_536, bytes: 16 * 1024 * 1024 };
 /// Most events of the host that are kept until somebody listens.
 const MAX_EARLY_EVENTS: usize = 16;
-/// Most bytes of completions that wait beside the buffers before events are dropped.
+/// Most bytes of completions that wait beside the buffers before events are dropped, and changes of groups.
 const MAX_EVENT_BACKLOG: usize = 4 * 1024 * 1024;
 
 /// An environment's port.
@@ -52,8 +53,13 @@ struct State {
     used: usize,
     /// What did not fit, whole completions.
     overflow: Vec<u8>,
-    large: HashMap<u32, Vec<u8>>,
+    /// Payloads that are fetched, each with the slot that it is for.
+    large: HashMap<u32, (u32, Vec<u8>)>,
+    /// Bytes of those that are events.
+    large_events: usize,
     next_large: u32,
+    /// Events and changes that there was no room for.
+    lost: Lost,
     /// Published messages that wait.
     topics: Topics,
     /// Those of them in the current buffer.
@@ -89,7 +95,9 @@ impl EnvPort {
                 used: 0,
                 overflow: Vec::new(),
                 large: HashMap::new(),
+                large_events: 0,
                 next_large: 1,
+                lost: Lost::default(),
                 topics: Topics::default(),
                 topics_here: Topics::default(),
                 dropped: 0,
@@ -147,6 +155,9 @@ impl EnvPort {
         if state.used == 0 && !state.overflow.is_empty() {
             state.refill();
         }
+        if state.overflow.is_empty() {
+            state.say_lost();
+        }
         if state.used == 0 {
             state.armed = false;
             return 0;
@@ -180,14 +191,25 @@ impl EnvPort {
         }
     }
 
-    /// Published messages for which there was no room.
-    pub fn dropped(&self) -> u64 {
-        self.state.lock().dropped
+    /// Published messages and events for which there was no room.
+    pub fn dropped(&self) -> (u64, u64) {
+        let state = self.state.lock();
+        (state.dropped, state.lost.events())
     }
 
     /// A payload that was too large for the buffers.
     pub fn take_large(&self, id: u32) -> Option<Vec<u8>> {
-        self.state.lock().large.remove(&id)
+        let mut state = self.state.lock();
+        let (slot, payload) = state.large.remove(&id)?;
+        if slot == EVENT_SLOT {
+            state.large_events -= payload.len();
+        }
+        Some(payload)
+    }
+
+    /// A watch of a group has ended.
+    pub fn forget_watch(&self, watch: u32) {
+        self.state.lock().lost.forget(watch);
     }
 
     /// Queues one completion.
@@ -216,10 +238,28 @@ impl State {
         if payload.len() > LARGE_BYTES {
             let id = self.next_large;
             self.next_large = self.next_large.wrapping_add(1).max(1);
-            self.large.insert(id, payload.to_vec());
+            self.large.insert(id, (slot, payload.to_vec()));
+            self.large_events += if slot == EVENT_SLOT { payload.len() } else { 0 };
             self.append(&completion_header(payload.len(), slot, status | FLAG_LARGE, id), &[]);
         } else {
             self.append(&completion_header(payload.len(), slot, status, aux), payload);
+        }
+    }
+
+    /// Whether so much waits that what can be done without is dropped.
+    fn is_flooded(&self) -> bool {
+        self.overflow.len() + self.large_events > MAX_EVENT_BACKLOG
+    }
+
+    /// Queues an event, behind the news of those that were dropped before it.
+    fn push_event(&mut self, json: &[u8]) {
+        self.say_lost();
+        self.push(EVENT_SLOT, 0, 0, json);
+    }
+
+    fn say_lost(&mut self) {
+        for news in self.lost.take_news() {
+            self.push(EVENT_SLOT, 0, 0, &event_sink::lost_json(&news));
         }
     }
 
@@ -368,9 +408,18 @@ impl Port for EnvPort {
         }
     }
 
-    /// Never dropped: a watcher would miss who is in the group.
+    /// A watch that misses a change misses all that follow: it begins anew when that is told.
     fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
-        self.complete(EVENT_SLOT, 0, 0, &event_sink::group_json(watch, member, joined));
+        let json = event_sink::group_json(watch, member, joined);
+        let mut state = self.state.lock();
+        if state.lost.is_behind(watch) {
+            return;
+        }
+        if state.is_flooded() {
+            return state.lost.change(watch);
+        }
+        state.push_event(&json);
+        self.announce(&mut state);
     }
 
     fn publish(&self, message: &TopicMessage<'_>) -> bool {
@@ -394,10 +443,18 @@ impl Port for EnvPort {
 
     fn event(&self, event: &Event) {
         let mask = self.listens.load(Ordering::Relaxed);
-        if !event_sink::is_wanted(event, mask) || self.state.lock().overflow.len() > MAX_EVENT_BACKLOG {
+        if !event_sink::is_wanted(event, mask) {
             return;
         }
-        self.complete(EVENT_SLOT, 0, 0, &event_sink::json(event));
+        let mut state = self.state.lock();
+        if state.is_flooded() {
+            return state.lost.event();
+        }
+        drop(state);
+        let json = event_sink::json(event);
+        state = self.state.lock();
+        state.push_event(&json);
+        self.announce(&mut state);
     }
 
     fn listens(&self) -> bool {
