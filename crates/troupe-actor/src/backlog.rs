@@ -42,6 +42,12 @@ impl Backlog {
         self.queue.is_empty()
     }
 
+    /// Messages that wait; notices are none.
+    #[must_use]
+    pub fn messages(&self) -> u32 {
+        self.iter().filter(|(_, frame)| frame.is_message()).count() as u32
+    }
+
     /// All that wait, the oldest first.
     pub fn iter(&self) -> impl Iterator<Item = (&Waiting, Frame<'_>)> {
         self.queue.iter().zip(frame::Frames::new(self.frames.get(self.start..).unwrap_or_default()))

@@ -5,7 +5,9 @@
 
 use std::cell::Cell;
 
+use crate::backlog::Backlog;
 use crate::cell::Rare;
+use crate::mailbox::BufferPool;
 use crate::shard::Job;
 use crate::spec::MailboxSpec;
 use crate::status::Status;
@@ -179,6 +181,30 @@ bugs! {
     MissedUncounted "TMR-3" "missed-ticks-uncounted";
     /// A repetition is due a moment before its time.
     TickEarly "TMR-4" "tick-too-early";
+    /// A message that comes gets in before one that has waited longer.
+    WaiterOvertaken "OVF-2" "waiter-overtaken";
+    /// What waits for room is let in from behind.
+    WaitersReversed "OVF-2" "waiters-let-in-backwards";
+    /// A restart forgets who waits for room.
+    WaitersForgotten "DLV-2" "waiters-forgotten-by-restart";
+    /// With one that has waited long enough, all that wait are refused.
+    WaitersGiveUp "OVF-2" "waiters-refused-too-early";
+    /// After one that has waited long enough, nobody looks at the next.
+    WaiterUnwatched "OVF-2" "waiter-never-refused";
+    /// A turn lets one in, however much room it makes.
+    RoomUnused "OVF-2" "room-left-unused";
+    /// A mailbox that is closed lets in who waits in front of it.
+    ClosedLetsIn "STOP-1" "closed-mailbox-lets-in";
+    /// A sender goes on while its message waits.
+    SenderGoesOn "OVF-2" "sender-not-parked";
+    /// A mailbox that is full says so with each message.
+    WaterAgain "OVF-6" "high-water-said-twice";
+    /// A mailbox is said to be empty again as soon as it is not full.
+    WaterRestless "OVF-6" "water-without-hysteresis";
+    /// A mailbox that fills up by what waited says nothing.
+    WaterUnsaid "OVF-6" "high-water-unsaid";
+    /// A turn is told how full the mailbox is without its own messages.
+    PressureWithoutTurn "OVF-6" "pressure-without-the-turn";
     /// A normal end ends linked lives.
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }
@@ -192,6 +218,16 @@ pub(crate) fn spoil(mut rare: Box<Rare>, status: Status) -> Box<Rare> {
         rare.end_waiters.pop();
     }
     rare
+}
+
+/// Who waited last comes first, by [`Bug::WaitersReversed`].
+pub(crate) fn reverse(backlog: &mut Backlog) {
+    let (mut left, mut pool) = (backlog.iter().count(), BufferPool::default());
+    let others = backlog.extract(|_, _| {
+        left -= 1;
+        left > 0
+    });
+    others.iter().for_each(|(waiting, frame)| backlog.push(*waiting, &frame, &mut pool));
 }
 
 /// The bounds of a mailbox, widened by [`Bug::CapacityOneMore`].

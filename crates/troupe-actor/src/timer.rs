@@ -262,8 +262,11 @@ impl Timers {
     pub fn put_back(&mut self, key: TimerKey) {
         if let Some(at) = self.in_hand.iter().position(|other| *other == key) {
             self.in_hand.swap_remove(at);
-            if let Some(timer) = self.timers.get_mut(&key).filter(|timer| timer.phase == Phase::InHand) {
-                timer.phase = Phase::Queued;
+            match self.timers.get_mut(&key).filter(|timer| timer.phase == Phase::InHand) {
+                Some(timer) => timer.phase = Phase::Queued,
+                // The turn that had it did not handle it, and took its timer back (`TMR-2`).
+                None if !key.outside => self.unwanted.push(key),
+                None => {}
             }
         }
     }

@@ -322,6 +322,8 @@ pub struct Traits {
     pub external: Option<u64>,
     /// How it is probed, if it is.
     pub health: Option<HealthSpec>,
+    /// Each of its turns begins with a frame that says how full its mailbox is.
+    pub pressure: bool,
     /// How often it says that it is unhealthy, in a thousand.
     pub unhealthy: u32,
     /// What it is subscribed to from the beginning.
@@ -367,6 +369,7 @@ impl Traits {
             external: None,
             health: random.permille(profile.probed).then(|| health(random)),
             subscriptions,
+            pressure: random.permille(250),
             unhealthy: random.pick(&[0, 100, 700]),
             start_fails: if random.permille(profile.faults.start) { random.between(1, 9) } else { 0 },
         }

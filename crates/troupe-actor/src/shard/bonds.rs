@@ -133,6 +133,7 @@ impl Shard {
         if replayed > 0 {
             self.replayed(shared, local, replayed);
         }
+        self.made_room(shared, local);
     }
 
     /// Links two actors (`MON-6`): idempotent and symmetric.

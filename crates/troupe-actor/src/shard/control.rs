@@ -39,6 +39,10 @@ pub struct ActorStatus {
     pub restarts: u32,
     /// Messages queued or put aside, those that wait for room not included.
     pub queued: u32,
+    /// Bytes of those, and of answers and notices in the mailbox; headers included.
+    pub bytes: usize,
+    /// Messages that wait for room.
+    pub waiting: u32,
     /// Messages in its hands.
     pub in_hand: u32,
     /// A job of it is queued or under way: a start, a turn, a going down.
@@ -316,6 +320,8 @@ impl Shard {
             incarnation: cell.incarnation,
             restarts: rare.map_or(0, |rare| rare.history.restarts),
             queued: cell.messages(),
+            bytes: cell.mailbox.bytes() + cell.aside().1,
+            waiting: rare.map_or(0, |rare| rare.overflow.messages()),
             in_hand: cell.in_hand,
             busy: cell.running,
             uptime_ms: self.now.saturating_sub(cell.since),
@@ -392,6 +398,8 @@ fn ended_status(address: Address, ended: &Ended) -> ActorStatus {
         incarnation: ended.incarnation,
         restarts: 0,
         queued: 0,
+        bytes: 0,
+        waiting: 0,
         in_hand: 0,
         busy: false,
         uptime_ms: 0,

@@ -192,7 +192,10 @@ impl Shard {
         #[cfg(troupe_planted)]
         let limits = &crate::planted::widen(*limits);
         let full = cell.mailbox.len() >= limits.max_messages || cell.mailbox.bytes() + bytes > limits.max_bytes;
-        if full | cell.backlog | cell.stashed {
+        let backlog = cell.backlog;
+        #[cfg(troupe_planted)]
+        let backlog = backlog && !crate::planted::is(crate::planted::Bug::WaiterOvertaken);
+        if full | backlog | cell.stashed {
             return self.deliver_full(shared, message, local);
         }
         self.accept(shared, message, local);

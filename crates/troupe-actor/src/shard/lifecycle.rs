@@ -197,7 +197,6 @@ impl Shard {
         }
         #[cfg(troupe_planted)]
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
-        self.look_at_water(shared, local);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
         cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);
@@ -215,6 +214,14 @@ impl Shard {
             _ if free => self.restart_after(shared, local, reason, 0),
             _ => self.decide(shared, local, end, reason),
         }
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::WaitersForgotten)
+            && let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.backlog)
+        {
+            (cell.backlog, cell.rare_mut().overflow) = (false, Default::default());
+        }
+        // Answers and ticks of the life that is over took bytes.
+        self.made_room(shared, local);
     }
 
     /// The one message of a turn is the culprit: it is not run again (`MBX-3`). Returns whether

@@ -43,6 +43,16 @@ impl Shard {
         if !self.observes_water && !cell.high {
             return;
         }
+        #[cfg(troupe_planted)]
+        match (cell.high, cell.is_high()) {
+            (true, true) if crate::planted::is(crate::planted::Bug::WaterAgain) => {
+                return self.observe_water(shared, local, true);
+            }
+            (true, false) if crate::planted::is(crate::planted::Bug::WaterRestless) => {
+                return self.observe_water(shared, local, false);
+            }
+            _ => {}
+        }
         let high = if cell.high { !cell.is_low() } else { cell.is_high() };
         if high != cell.high {
             self.observe_water(shared, local, high);

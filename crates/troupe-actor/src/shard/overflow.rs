@@ -5,6 +5,7 @@ use super::deliver::{Incoming, Lost, Terms, Wants};
 use super::{Shard, Signal, TimerKind};
 use crate::ask::AskState;
 use crate::backlog::Waiting;
+use crate::cell::Cell;
 use crate::counters::LossReason;
 use crate::frame::{self, Frame};
 use crate::id::Address;
@@ -112,6 +113,10 @@ impl Shard {
 
     fn park(&mut self, sender: Address) {
         let owner = self.owner(sender.index);
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::SenderGoesOn) {
+            return;
+        }
         if owner == self.index {
             if let Some((_, cell)) = self.resolve(sender) {
                 cell.parked += 1;
@@ -156,14 +161,33 @@ impl Shard {
                 Some(_) => {}
                 None => self.unpark(waiting.sender, 1),
             }
+            #[cfg(troupe_planted)]
+            if crate::planted::is(crate::planted::Bug::RoomUnused) {
+                break;
+            }
         }
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::WaterUnsaid) {
+            return self.schedule(local);
+        }
+        // Behind that: what came in may keep the mailbox as full as it was.
         self.look_at_water(shared, local);
         self.schedule(local);
     }
 
     /// Moves the first waiting frame into the mailbox, if there is room for it; who waited, and its kind.
     fn admit_next(&mut self, local: u32) -> Option<(Waiting, u16)> {
-        let cell = self.cells.get_mut(local as usize)?;
+        // A mailbox that is closed takes nothing more.
+        let is_closed = Cell::is_closed;
+        #[cfg(troupe_planted)]
+        let is_closed = |cell: &Cell| is_closed(cell) && !crate::planted::is(crate::planted::Bug::ClosedLetsIn);
+        let cell = self.cells.get_mut(local as usize).filter(|cell| !is_closed(cell))?;
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::WaitersReversed)
+            && let Some(rare) = cell.rare.as_deref_mut()
+        {
+            crate::planted::reverse(&mut rare.overflow);
+        }
         let (waiting, frame) = cell.rare.as_deref()?.overflow.front()?;
         let (kind, is_notice) = (frame.kind, frame.kind == frame::kind::DOWN);
         if !is_notice && !cell.has_room(frame.encoded_len()) {
@@ -188,9 +212,14 @@ impl Shard {
         let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.tag == tag) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         rare.overflow_timer = 0;
-        let late = rare.overflow.extract(|waiting, _| waiting.deadline < now);
+        let is_late = |waiting: &Waiting| waiting.deadline < now;
+        #[cfg(troupe_planted)]
+        let is_late = |waiting: &Waiting| is_late(waiting) || crate::planted::is(crate::planted::Bug::WaitersGiveUp);
+        let late = rare.overflow.extract(|waiting, _| is_late(waiting));
         cell.backlog = !rare.overflow.is_empty();
         let next = rare.overflow.iter().map(|(waiting, _)| waiting.deadline).min();
+        #[cfg(troupe_planted)]
+        let next = next.filter(|_| !crate::planted::is(crate::planted::Bug::WaiterUnwatched));
         if let Some(next) = next {
             self.arm_overflow(local, next);
         }
@@ -203,6 +232,12 @@ impl Shard {
 
     /// Refuses everything that waits for room: the mailbox is closed.
     pub(super) fn refuse_all_waiting(&mut self, shared: &Shared, local: u32, reason: LossReason) {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::ClosedLetsIn)
+            && self.cells.get(local as usize).is_some_and(|cell| cell.ending == Some(crate::cell::Ending::Drain))
+        {
+            return;
+        }
         let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.backlog) else { return };
         cell.backlog = false;
         let all = std::mem::take(&mut cell.rare_mut().overflow);

@@ -247,9 +247,10 @@ impl Shard {
 
     /// Messages left a mailbox without a turn: those that wait for room come in.
     pub(super) fn made_room(&mut self, shared: &Shared, local: u32) {
-        self.look_at_water(shared, local);
         if self.cells.get(local as usize).is_some_and(|cell| cell.backlog) {
             self.admit_waiting(shared, local);
+        } else {
+            self.look_at_water(shared, local);
         }
     }
 }

@@ -151,7 +151,6 @@ impl Shard {
             replayed |= found && key.outside && place <= replay;
             found
         });
-        let backlog = cell.backlog;
         let rare = cell.rare_mut();
         if !found {
             rare.timers.get_or_insert_default().unwanted.push(key);
@@ -167,9 +166,7 @@ impl Shard {
         if replayed {
             self.replayed(shared, local, 1);
         }
-        if backlog {
-            self.admit_waiting(shared, local);
-        }
+        self.made_room(shared, local);
     }
 
     /// Lets every timer that is due tick.
@@ -202,6 +199,7 @@ impl Shard {
         if cell.status() == Status::Creating {
             self.begin_start(shared, local);
         }
+        self.look_at_water(shared, local);
         self.schedule(local);
     }
 

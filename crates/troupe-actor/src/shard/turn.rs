@@ -193,17 +193,15 @@ impl Shard {
                 Verdict::Take
             }
         });
-        let backlog = cell.backlog;
-        let falls = cell.high && cell.is_low();
+        let (backlog, high) = (cell.backlog, cell.high);
         (job.messages, job.asks) = (tally.messages, tally.asks);
         if tally.answers + tally.expired + tally.aborted > 0 {
             self.note_rare(shared, job.local, tally, expired);
         }
-        if falls {
-            self.observe_water(shared, job.local, false);
-        }
         if backlog {
             self.admit_waiting(shared, job.local);
+        } else if high {
+            self.look_at_water(shared, job.local);
         }
         let found = input.is_some();
         job.input = input.unwrap_or_default();
@@ -328,10 +326,12 @@ impl Shard {
             // A life that is killed because its grace is over is not given another one to go down in.
             let killed = cell.ending == Some(Ending::KillLife);
             cell.ending = Some(if killed { Ending::Kill } else { Ending::Stop });
+            self.limit_own_stop(local);
             if !killed {
                 self.observe_stopping(shared, local);
+                // The mailbox is closed, as when somebody else asks for the end.
+                self.refuse_all_waiting(shared, local, shared.loss_of_stop());
             }
-            self.limit_own_stop(local);
         }
         if let Some(front) = front {
             self.put_in_front(local, &front);

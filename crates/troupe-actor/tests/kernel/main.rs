@@ -28,6 +28,7 @@ mod pools;
 mod pressure;
 mod replay;
 mod restarts;
+mod room;
 mod shutdown;
 mod starting;
 mod stash;

@@ -249,3 +249,30 @@ fn an_ask_on_the_ports_own_thread_is_told_too() {
     assert_eq!(world.wait(slot), Settled::value("yes"));
     assert_eq!(log.take(), ["1 of 100, a"]);
 }
+
+#[test]
+fn a_tick_that_a_turn_left_and_whose_timer_it_took_back_does_not_come() {
+    // TMR-2: the turn handled the frame in front of the tick alone.
+    let (world, log) = (World::new(), Log::default());
+    let notes = log.clone();
+    let actor = Actor::new(move || {
+        let notes = notes.clone();
+        Box::new(move |turn, out| {
+            notes.add(turn.frames.iter().map(|frame| frame.kind.to_string()).collect::<Vec<_>>().join(" "));
+            match turn.frames[1].kind {
+                kind::MESSAGE => out.set_timer(1, 10, (0, 0), b""),
+                _ => {
+                    out.consume(1);
+                    out.cancel_timer(1);
+                }
+            }
+            Ok(())
+        })
+    });
+    let actor = world.spawn(asking(actor, 100));
+    world.tell(actor, "a");
+    world.advance(100);
+    let (message, tick) = (kind::MESSAGE, kind::TIMER);
+    assert_eq!(log.take(), [message, tick].map(|kind| format!("{} {kind}", kind::PRESSURE)));
+    assert_eq!(world.status(actor).counters.handled, 1);
+}

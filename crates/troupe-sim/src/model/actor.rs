@@ -7,6 +7,7 @@ use troupe_actor::reason::ReasonTag;
 use troupe_actor::tree::spec::SupervisorId;
 
 use super::health::Probe;
+use super::room::Room;
 use super::types::{Ending, Expect, Frame, Hand, Phase};
 use crate::plan::Traits;
 
@@ -121,6 +122,8 @@ pub struct Actor {
     pub next_watch: u32,
     /// The last number of a subscription.
     pub subscribed: u32,
+    /// The room in front of it.
+    pub room: Room,
 }
 
 impl Actor {
@@ -181,6 +184,7 @@ impl Actor {
             doomed: false,
             next_watch: 1,
             subscribed: 0,
+            room: Room::default(),
         }
     }
 

@@ -104,8 +104,16 @@ impl Model {
             at: self.now,
             state: State::Sent,
             arrived: false,
+            number: 0,
+            room_due: 0,
             ..original.clone()
         };
+        let members = copy.members.iter().flatten().map(|member| member.owner);
+        for owner in members.chain(to.map(Party::Actor)) {
+            if let Party::Actor(key) = owner {
+                self.actors[key].room.blurred = true;
+            }
+        }
         self.copies.push(copy);
         self.messages.push(message);
         self.blur(publication, id);

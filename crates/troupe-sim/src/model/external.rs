@@ -7,7 +7,7 @@ use troupe_actor::port::work;
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::record;
 
-use super::types::Ending;
+use super::types::{Ending, Frame as Taken};
 use super::{Deed, Hand, Kind, Model, Party, Phase, State, Work};
 
 /// A job that an environment was given.
@@ -184,6 +184,8 @@ impl Model {
     fn advance(&mut self, key: usize, hand: &Hand, deed: &Deed) {
         let consumed = (deed.consumed as usize).min(hand.frames.len().saturating_sub(1));
         let (done, rest) = hand.frames.split_at(consumed);
+        // How full the mailbox is is nothing that can be in hand.
+        let rest = if consumed == 0 { rest.strip_prefix(&[Taken::Pressure]).unwrap_or(rest) } else { rest };
         let first = Hand { frames: done.to_vec(), ..hand.clone() };
         let effects = Deed { consumed: consumed as u32, failed: None, ..deed.clone() };
         self.turn_succeeds(key, &first, &effects);

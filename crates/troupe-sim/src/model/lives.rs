@@ -249,6 +249,7 @@ impl Model {
             Event::Failed(subject, reason) => self.stopped(subject, reason, true),
             Event::DeadLetter(letter) => self.letter(letter),
             Event::GaveUp { path, reason } => self.gave_up(path, reason.tag),
+            Event::Water { subject, high, queued, capacity } => self.water(subject, *high, *queued, *capacity),
             Event::CrashUnreproduced(subject) => self.unreproduced(subject),
             _ => {}
         }
@@ -345,7 +346,7 @@ impl Model {
                 messages[id].settled.is_none() && waits
             }
             super::types::Frame::Notice(id) => watches[id].notice != super::Notice::Back,
-            super::types::Frame::Answer(_) | super::types::Frame::Tick(_) => false,
+            super::types::Frame::Answer(_) | super::types::Frame::Tick(_) | super::types::Frame::Pressure => false,
         };
         let left = actor.replay.iter().filter(lasts).count();
         let free = std::mem::take(&mut actor.replay_free);

@@ -103,6 +103,8 @@ impl Model {
             cycle: false,
             settled: None,
             told: false,
+            number: 0,
+            room_due: 0,
         });
         self.by_letter.entry((from, len)).or_default().push(id);
         self.note(|| format!("m{id} {kind:?} {from:?} -> {to:?} {script:?}"));
@@ -133,6 +135,7 @@ impl Model {
 
     /// The message was not sent after all.
     pub fn unsend(&mut self, id: usize) {
+        self.comes_not(id);
         self.messages[id].state = State::Void;
         self.due.iter_mut().for_each(|due| due.retain(|(_, other)| *other != id));
     }
@@ -141,7 +144,6 @@ impl Model {
     /// actor's runs since it was made (`ASK-1`).
     pub fn arrive(&mut self, id: usize) {
         let shard = self.shard_of(self.messages[id].address);
-        let now = self.now;
         let message = &mut self.messages[id];
         if message.arrived {
             return self.fail("DLV-1", format!("m{id} arrived twice"));
@@ -154,7 +156,18 @@ impl Model {
         if message.state == State::Void || message.state == State::Held {
             return self.fail("TURN-2", format!("m{id} arrived, but its turn had not succeeded"));
         }
-        match message.kind {
+        let kind = message.kind;
+        self.arm_deadline(id, kind, shard);
+        if met {
+            self.comes(id);
+        }
+    }
+
+    /// The deadline of a message that reached its target's shard.
+    fn arm_deadline(&mut self, id: usize, kind: Kind, shard: usize) {
+        let now = self.now;
+        let message = &self.messages[id];
+        match kind {
             Kind::Ask(_, timeout) if timeout != FOREVER => {
                 let due = match message.from {
                     Party::Actor(_) => message.due,
@@ -325,7 +338,7 @@ impl Model {
             LossReason::Killed => actor.killed && !ended,
             LossReason::GaveUp => actor.gave_up || actor.expect == Some(Expect::GiveUp),
             LossReason::TooLarge => message.len > actor.traits.mailbox.max_payload as usize,
-            LossReason::MailboxFull => !ended,
+            LossReason::MailboxFull => !ended && self.why_no_room(id).is_none(),
             LossReason::Poison => actor.poisoned == Some(id),
         };
         let in_hand = message.state == State::InHand && !matches!(reason, LossReason::Killed | LossReason::Poison);

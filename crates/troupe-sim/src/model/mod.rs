@@ -17,6 +17,7 @@ mod losses;
 mod messages;
 mod places;
 mod pools;
+mod room;
 mod sync;
 mod timers;
 mod topics;
@@ -100,6 +101,8 @@ pub struct Model {
     unheard_copies: (u64, u64),
     /// Dead letters about actors that nobody knows yet.
     early_letters: Vec<DeadLetter>,
+    /// Marks of mailboxes of actors that nobody knows yet: whose, and whether it is high.
+    early_marks: Vec<(Address, bool)>,
     /// Every timer there ever was.
     pub timers: Vec<Timer>,
     /// Ticks that perhaps were queued when their timers were taken back.
@@ -153,6 +156,8 @@ pub struct Model {
     pub answers: Vec<(Address, u32, Answer)>,
     totals: sync::Counted,
     jobs: u64,
+    /// Actors that were given a turn in this step.
+    taken_now: Vec<usize>,
     just_ended: Vec<usize>,
     trace: Option<RefCell<VecDeque<String>>>,
 }
@@ -181,6 +186,7 @@ impl Model {
             gone: Vec::new(),
             unheard_copies: (0, 0),
             early_letters: Vec::new(),
+            early_marks: Vec::new(),
             timers: Vec::new(),
             ticks_cancelled: 0,
             pools: BTreeMap::new(),
@@ -210,6 +216,7 @@ impl Model {
             answers: Vec::new(),
             totals: sync::Counted::default(),
             jobs: 0,
+            taken_now: Vec::new(),
             just_ended: Vec::new(),
             trace: traced.then(RefCell::default),
         }

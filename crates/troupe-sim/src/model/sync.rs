@@ -93,6 +93,7 @@ impl Model {
             self.actors[key].seen = step;
             self.sync_actor(key, status, ran, touched == Some(key));
         }
+        self.taken_now.clear();
         std::mem::take(&mut self.early_letters).iter().for_each(|letter| self.letter(letter));
         self.check_topics();
         for key in std::mem::take(&mut self.just_ended) {
@@ -146,6 +147,7 @@ impl Model {
         self.require(status.health.state == health || phase != Phase::Up, "HLT-1", || {
             format!("#{key} is said to be {}, expected {health}", status.health.state)
         });
+        self.sync_room(key, status, ran[shard]);
         let actor = &self.actors[key];
         let (before, max) = (actor.accepted, actor.traits.mailbox.max_messages);
         self.actors[key].accepted = status.counters.accepted;

@@ -283,6 +283,11 @@ impl Model {
         self.timers.iter().any(|timer| timer.key == key && timer.message.is_some())
     }
 
+    /// Whether an actor ever had a timer.
+    pub(super) fn has_timers(&self, key: usize) -> bool {
+        self.timers.iter().any(|timer| timer.key == key)
+    }
+
     /// Everything is at rest: every timer of whoever is up has ticked.
     pub(super) fn check_timers(&mut self) {
         let waits = |timer: &Timer| {

@@ -40,6 +40,10 @@ impl Model {
                     }
                 }
                 kind::CONTEXT => {}
+                kind::PRESSURE => {
+                    self.pressure_taken(key, frame, taken.is_empty());
+                    taken.push(Frame::Pressure);
+                }
                 kind::TOPIC => taken.extend(self.copy_taken(key, frame).map(Frame::Message)),
                 kind::DOWN => {
                     self.require(awaiting.is_empty(), "REE-1", || format!("#{key} waits and got a notice"));
@@ -56,6 +60,8 @@ impl Model {
             }
         }
         let hand = Hand { number: self.next_job(), deadline: u64::MAX, work: Work::Turn, frames: taken, deed: None };
+        self.check_pressure(key);
+        self.taken_now.push(key);
         self.check_turn(key, &hand, !awaiting.is_empty(), frames.len());
         self.note(|| format!("#{key} takes {:?}", hand.frames));
         self.actors[key].hand = Some(hand);
@@ -122,7 +128,7 @@ impl Model {
     fn check_turn(&mut self, key: usize, hand: &Hand, awaited: bool, bytes: usize) {
         let messages: Vec<usize> = hand.messages().collect();
         let lasting: Vec<Frame> = hand.frames.iter().copied().filter(Frame::survives).collect();
-        let count = hand.frames.len();
+        let count = hand.frames.iter().filter(|frame| **frame != Frame::Pressure).count();
         let first = lasting.first().copied();
         while let Some(next) = self.actors[key].replay.front().copied() {
             let perhaps = matches!(next, Frame::Message(id) if self.may_be_another(&self.messages[id]));
@@ -164,7 +170,7 @@ impl Model {
                 matches!(message.state, State::Lost(_) | State::Gone) || (message.state != State::InHand && dead)
             }
             Frame::Notice(id) => self.watches[id].notice == Notice::Back,
-            Frame::Answer(_) | Frame::Tick(_) => true,
+            Frame::Answer(_) | Frame::Tick(_) | Frame::Pressure => true,
         }
     }
 
@@ -269,6 +275,7 @@ impl Model {
                 (true, Frame::Answer(id)) => self.messages[id].told = true,
                 (true, Frame::Notice(id)) => self.notice_handled(key, id),
                 (true, Frame::Tick(id)) => self.tick_handled(id),
+                (true, Frame::Pressure) => {}
                 (false, frame) => self.put_back(&[frame]),
             }
         }
@@ -307,6 +314,7 @@ impl Model {
             self.place_tick_handled(id);
             return self.leaves_replay(key, Frame::Message(id));
         }
+        self.in_order_of_coming(key, id);
         let before = match self.last_handled.entry((from, key)) {
             Entry::Occupied(mut entry) => entry.insert(sequence),
             Entry::Vacant(entry) => {
@@ -353,7 +361,7 @@ impl Model {
                         self.place_tick_handled(id);
                     }
                     Frame::Notice(id) => self.watches[id].notice = Notice::Told,
-                    Frame::Answer(_) | Frame::Tick(_) => {}
+                    Frame::Answer(_) | Frame::Tick(_) | Frame::Pressure => {}
                 }
             }
             _ => {

@@ -113,6 +113,10 @@ pub struct Message {
     pub settled: Option<Settled>,
     /// The sender has heard of it.
     pub told: bool,
+    /// The how-manieth it was to come to its target; 0 before it came, and where nobody counts.
+    pub number: u64,
+    /// When it has waited long enough for room; 0 when it does not wait.
+    pub room_due: u64,
 }
 
 impl Message {
@@ -231,13 +235,15 @@ pub enum Frame {
     Notice(usize),
     /// A tick of this timer, which is the actor's own.
     Tick(usize),
+    /// How full the mailbox is.
+    Pressure,
 }
 
 impl Frame {
     /// Whether it outlives a crash of its turn: answers and ticks are of one life, the rest is of the actor.
     #[must_use]
     pub const fn survives(&self) -> bool {
-        !matches!(self, Self::Answer(_) | Self::Tick(_))
+        !matches!(self, Self::Answer(_) | Self::Tick(_) | Self::Pressure)
     }
 }
 
@@ -246,7 +252,7 @@ impl Hand {
     pub fn messages(&self) -> impl Iterator<Item = usize> + '_ {
         self.frames.iter().filter_map(|frame| match frame {
             Frame::Message(id) => Some(*id),
-            Frame::Answer(_) | Frame::Notice(_) | Frame::Tick(_) => None,
+            Frame::Answer(_) | Frame::Notice(_) | Frame::Tick(_) | Frame::Pressure => None,
         })
     }
 }

@@ -97,6 +97,7 @@ impl World {
 /// What is left of a job whose handler waits: the frame in its hands.
 fn begun(task: &Task, consumed: usize) -> Task {
     let mut frames = Vec::new();
-    Frames::new(&task.frames).skip(consumed).take(1).for_each(|frame| frame.write_to(&mut frames));
+    let is_message = |frame: &Frame<'_>| consumed > 0 || frame.kind != troupe_actor::frame::kind::PRESSURE;
+    Frames::new(&task.frames).skip(consumed).filter(is_message).take(1).for_each(|frame| frame.write_to(&mut frames));
     Task { frames, begun: true, ..task.clone() }
 }

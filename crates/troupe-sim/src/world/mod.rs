@@ -127,6 +127,7 @@ impl World {
         let ports = (0..PORTS).map(|number| attach(&system, &model, number == 0)).collect();
         let environment = attach(&system, &model, false).port().unwrap_or_default();
         system.shared().listen(true);
+        system.shared().listen_to_water(true);
         let threads = (0..profile.threads).map(|_| Thread::new(&system)).collect();
         let ran = vec![0; profile.shards as usize];
         Self {

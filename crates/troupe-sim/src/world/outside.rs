@@ -119,7 +119,7 @@ impl World {
             parent: None,
             health: traits.health,
             state: None,
-            pressure: false,
+            pressure: traits.pressure,
             subscriptions: traits.subscriptions.iter().map(Wanted::spec).collect(),
             observed: Observed::default(),
         }
