@@ -171,3 +171,26 @@ test('after the end nothing is published', async t => {
   t.is((error as TroupeError).code, 'ERR_SHUTDOWN');
   t.is(t.throws(() => system.subscribe('a'), { instanceOf: TroupeError })?.code, 'ERR_SHUTDOWN');
 });
+
+test('a topic comes as it was published, whatever its length and its characters', async t => {
+  const system = await systemFor(t);
+  const { ref, lines } = await notebook(system);
+  const got: string[] = [];
+  system.subscribe('#', ({ topic, data }) => void got.push(`${topic} ${textOf(data)}`));
+  const reader = actor({ handle: (message, { topic }) => ref.tell(bytes(`${topic} ${textOf(message)}`)) });
+  await system.spawn(reader, { subscribe: ['#'] });
+  const plain = Array.from({ length: 9 }, (_, length) => 'x'.repeat(9 - length));
+  const topics = [...plain, 'größe.ü', 'größe.ü', 'a/b.c', `long.${'y'.repeat(500)}`];
+  for (const topic of topics) system.publish(topic, bytes('some'));
+  // More than one record may carry: it crosses by itself, in order with the others.
+  const large = 'z'.repeat(70_000);
+  system.publish('large', bytes(large));
+  system.publish('last', bytes(''));
+  const wanted = [...topics.map(topic => `${topic} some`), `large ${large}`, 'last '];
+  await until(() => lines.length === wanted.length && got.length === wanted.length);
+  t.deepEqual(lines, wanted);
+  t.deepEqual(got, wanted);
+  const list = ['a'] as unknown as string;
+  const { code } = t.throws(() => system.publish(list, bytes('x')), { instanceOf: TroupeError }) ?? {};
+  t.is(code, 'ERR_CONFIG');
+});

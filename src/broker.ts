@@ -7,7 +7,7 @@ import { createError, errorFromNative, rethrown, type TroupeError } from './erro
 import { parseFailure } from './failures.js';
 import type { NativeSubscription } from './native.js';
 import type { Address, Port } from './port.js';
-import { CONFIRM, PUBLISH, payloadOf, RETAIN } from './publication.js';
+import { CONFIRM, PUBLISH, RETAIN } from './publication.js';
 import { nameOf } from './ref-core.js';
 import type { Slot, Waiter } from './slots.js';
 import {
@@ -18,7 +18,7 @@ import {
   type TopicMessage,
   takeMessage,
 } from './subscription.js';
-import { checkGroup, checkPattern, checkTopic } from './topics.js';
+import { checkGroup, checkPattern, checkTopic, isOrdinary } from './topics.js';
 
 /** Options of {@link ActorSystem.publish}. */
 export interface PublishOptions<Message = Uint8Array> {
@@ -69,7 +69,7 @@ const DEFAULT_BUFFER = 1024;
 const MAX_BUFFER = 1_000_000;
 const HEAD_WORDS = 6;
 /** Topics whose bytes are kept. */
-const MAX_HEADS = 1024;
+const MAX_TEXTS = 1024;
 
 const codec = instance('a codec: an object with encode and decode', isCodec);
 const listenFields = {
@@ -106,8 +106,8 @@ export class Broker {
   /** By the numbers that the addon knows; they are not used again. */
   readonly #entries = new Map<number, Entry>();
   #lastTag = 0;
-  /** The bytes in front of a message, by topic. */
-  readonly #heads = new Map<string, Uint8Array>();
+  /** The bytes of topics that are no ordinary ones. */
+  readonly #texts = new Map<string, Uint8Array>();
   #inbox = new Inbox(new Uint8Array(0));
   /** Who published the last message. */
   #publisher: LastPublisher = { index: 0, tagLo: 0, tagHi: 0, get: nobody };
@@ -125,16 +125,16 @@ export class Broker {
     publisher: Address = this.#port.self,
   ): undefined | Promise<number> {
     const given = options === undefined ? {} : publishShape(options, 'options');
-    const head = this.#head(topic);
-    const bytes = bytesOf(topic, message, given.codec as Codec<unknown, unknown> | undefined);
+    const text = isOrdinary(topic) ? topic : this.#text(topic);
+    const data = bytesOf(topic, message, given.codec as Codec<unknown, unknown> | undefined);
     const kind = PUBLISH | (given.retain ? RETAIN : 0) | (given.confirm ? CONFIRM : 0);
-    const publication = { publisher, kind, payload: payloadOf(head, bytes), isLocal: this.#entries.size > 0 };
+    const publication = { publisher, kind, topic: text, message: data, isLocal: this.#entries.size > 0 };
     if (!given.confirm) {
-      if (!this.#port.closed) this.#port.publish({ ...publication, slot: 0 });
+      if (!this.#port.closed) this.#port.publish(publication, 0);
       return undefined;
     }
     if (this.#port.closed) return Promise.reject(shutDown(`publish on '${topic}'`));
-    const start = (slot: number): void => this.#port.publish({ ...publication, slot });
+    const start = (slot: number): void => this.#port.publish(publication, slot);
     return this.#port.call(new CountWaiter(topic), start) as Promise<number>;
   }
 
@@ -265,17 +265,14 @@ export class Broker {
     };
   }
 
-  /** The topic as it lies in front of a message: its length, and it padded to four bytes. */
-  #head(topic: string): Uint8Array {
-    const known = this.#heads.get(topic);
+  /** The bytes of a topic that is no ordinary one. */
+  #text(topic: string): Uint8Array {
+    const known = this.#texts.get(topic);
     if (known !== undefined) return known;
     const text = encoder.encode(checkTopic(topic, 'topic'));
-    const head = new Uint8Array(4 + ((text.length + 3) & ~3));
-    new DataView(head.buffer).setUint32(0, text.length, true);
-    head.set(text, 4);
-    if (this.#heads.size >= MAX_HEADS) this.#heads.clear();
-    this.#heads.set(topic, head);
-    return head;
+    if (this.#texts.size >= MAX_TEXTS) this.#texts.clear();
+    this.#texts.set(topic, text);
+    return text;
   }
 }
 

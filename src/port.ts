@@ -10,16 +10,10 @@ import { parseFailure } from './failures.js';
 import { KeepAlive, type KeepAliveMode } from './keep-alive.js';
 import { FLUSH, INLINE_ACCEPTED, INLINE_FAILED, type NativeHot, type NativeSystem } from './native.js';
 import { isObserving } from './observing.js';
-import type { Publication } from './publication.js';
+import { lengthOf, type Publication, payloadOf, writePublication } from './publication.js';
+import { type Address, HEADER_BYTES, writeHeader } from './record-header.js';
 import { type Slot, Slots, tableFull, type Waiter } from './slots.js';
 import { TurnBudget } from './turn-budget.js';
-
-/** Where a record goes, or who sends it: an actor, or this environment. */
-export interface Address {
-  readonly index: number;
-  readonly tagLo: number;
-  readonly tagHi: number;
-}
 
 /** Where a record goes, and what becomes of its completion. */
 export interface Target extends Address, Waiter {
@@ -30,6 +24,8 @@ export interface Target extends Address, Waiter {
   /** The error of a failed ask or send. */
   failure(number: number, failure: NativeFailure, kind: number, timeoutMs: number): TroupeError;
 }
+
+export type { Address } from './record-header.js';
 
 /** What a port needs. */
 export interface PortOptions {
@@ -55,7 +51,6 @@ const ABORT = 272;
 /** A request whose payload begins with the context of the one on whose behalf it is made. */
 export const CHAINED_ASK = 273;
 
-const HEADER_BYTES = 40;
 const SUBMIT_BYTES = 256 * 1024;
 const SCRATCH_BYTES = 128 * 1024;
 /** A larger payload crosses in a call of its own. */
@@ -164,11 +159,21 @@ export class Port {
       this.#submitLarge(target, kind, payload, timeoutMs, slot, sender);
       return;
     }
+    const at = this.#begin(target, kind, length, timeoutMs, slot, sender);
+    this.#submit.bytes.set(payload, at);
+    this.#end(at + length);
+  }
+
+  /** Writes the header of a record; its payload lies at the place that comes back. */
+  #begin(target: Address, kind: number, length: number, timeoutMs: number, slot: number, sender: Address): number {
     const at = this.#used;
-    const { bytes, words } = this.#submit;
-    this.#header(words, at >>> 2, target, kind, length, timeoutMs, slot, sender);
-    bytes.set(payload, at + HEADER_BYTES);
-    this.#used = at + HEADER_BYTES + ((length + 7) & ~7);
+    writeHeader(this.#submit.words, at >>> 2, target, kind, length, timeoutMs, slot, sender);
+    return at + HEADER_BYTES;
+  }
+
+  /** A record is written, up to `end`. */
+  #end(end: number): void {
+    this.#used = (end + 7) & ~7;
     this.#records += 1;
     if (this.#used >= FLUSH_BYTES || this.#records >= FLUSH_RECORDS) {
       this.flush();
@@ -184,10 +189,19 @@ export class Port {
   }
 
   /** Appends something to publish. */
-  publish({ publisher, kind, payload, slot, isLocal }: Publication): void {
+  publish(publication: Publication, slot: number): void {
+    const { publisher, kind } = publication;
     this.#publishes = true;
-    if (isLocal) this.isAboutLocal = true;
-    this.submit(publisher, kind, payload, 0, slot);
+    if (publication.isLocal) this.isAboutLocal = true;
+    const length = lengthOf(publication);
+    if (length > MAX_RECORD_PAYLOAD) {
+      this.submit(publisher, kind, payloadOf(publication), 0, slot);
+      return;
+    }
+    if (!this.keepAlive.held) this.keepAlive.hold();
+    const at = this.#begin(publisher, kind, length, 0, slot, this.self);
+    writePublication(publication, this.#submit.bytes, at);
+    this.#end(at + length);
   }
 
   /** Keeps the process alive for a subscription, or no longer. */
@@ -321,7 +335,7 @@ export class Port {
     if (slotNumber === 0) return Promise.reject(tableFull());
     if (!this.keepAlive.held) this.keepAlive.hold();
     const { bytes, words } = this.scratch;
-    this.#header(words, 0, target, record, payload.length, timeoutMs, slotNumber, sender);
+    writeHeader(words, 0, target, record, payload.length, timeoutMs, slotNumber, sender);
     bytes.set(payload, HEADER_BYTES);
     const result = this.hot.askInline(HEADER_BYTES + ((payload.length + 7) & ~7));
     if (result >= 0) return this.#replied(target, result);
@@ -419,30 +433,8 @@ export class Port {
   ): void {
     this.flush();
     const header = new Uint32Array(HEADER_BYTES / 4);
-    this.#header(header, 0, target, kind, payload.length, timeoutMs, slot, sender);
+    writeHeader(header, 0, target, kind, payload.length, timeoutMs, slot, sender);
     this.native.submitLarge(header, payload);
-  }
-
-  #header(
-    words: Uint32Array,
-    at: number,
-    target: Address,
-    kind: number,
-    length: number,
-    timeoutMs: number,
-    slot: number,
-    sender: Address,
-  ): void {
-    words[at] = target.index;
-    words[at + 1] = target.tagLo;
-    words[at + 2] = target.tagHi;
-    words[at + 3] = timeoutMs;
-    words[at + 4] = length;
-    words[at + 5] = kind;
-    words[at + 6] = slot;
-    words[at + 7] = sender.index;
-    words[at + 8] = sender.tagLo;
-    words[at + 9] = sender.tagHi;
   }
 
   readonly #endStreak = (): void => {

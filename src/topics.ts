@@ -41,8 +41,9 @@ export const checkGroup: Check<string> = (value, path) => {
   return value;
 };
 
-function isOrdinary(value: string): boolean {
-  return value.length <= MAX_BYTES && ORDINARY.test(value);
+/** Whether this is plainly a topic, and a pattern too; each of its characters is one byte. */
+export function isOrdinary(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= MAX_BYTES && ORDINARY.test(value);
 }
 
 function refuse(why: string | null, path: string): void {
