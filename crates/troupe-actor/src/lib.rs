@@ -28,6 +28,7 @@ pub mod hub;
 pub mod id;
 pub mod interrupt;
 pub mod mailbox;
+mod name;
 mod open_asks;
 #[cfg(troupe_planted)]
 pub mod planted;

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use papaya::{Compute, HashMap, Operation};
+use papaya::HashMap;
 
 use crate::id::{ActorId, Address};
+use crate::name::Name;
 
 /// Longest name, in bytes (`REG-4`).
 const MAX_NAME_BYTES: usize = 255;
@@ -22,10 +23,18 @@ pub struct Holder {
     pub path: Option<Arc<str>>,
 }
 
+/// A holder as it lies in the table: with a short name it takes what a cache line has.
+struct Entry {
+    address: Address,
+    id: ActorId,
+    /// Few have one.
+    path: Option<Box<Arc<str>>>,
+}
+
 /// Names and who has them.
 #[derive(Default)]
 pub struct Registry {
-    names: HashMap<Arc<str>, Holder, RandomState>,
+    names: HashMap<Name, Entry, RandomState>,
 }
 
 impl Registry {
@@ -34,7 +43,8 @@ impl Registry {
     /// # Errors
     /// The address of whoever has it.
     pub fn claim(&self, name: &Arc<str>, holder: Holder) -> Result<(), Address> {
-        match self.names.pin().try_insert(Arc::clone(name), holder) {
+        let Holder { address, id, path } = holder;
+        match self.names.pin().try_insert(Name::new(name), Entry { address, id, path: path.map(Box::new) }) {
             Ok(_) => Ok(()),
             Err(occupied) => Err(occupied.current.address),
         }
@@ -42,23 +52,22 @@ impl Registry {
 
     /// Gives a name back, unless it is somebody else's by now (`REG-3`).
     pub fn release(&self, name: &str, address: Address) {
-        let names = self.names.pin();
-        let _: Compute<'_, _, _, ()> = names.compute(Arc::from(name), |entry| match entry {
-            Some((_, holder)) if holder.address == address => Operation::Remove,
-            _ => Operation::Abort(()),
-        });
+        // Whoever has it meanwhile keeps it; either way nothing is left to be said.
+        let _ = self.names.pin().remove_if(name.as_bytes(), |_, entry| entry.address == address);
     }
 
     /// Where who has this name is.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Address> {
-        self.names.pin().get(name).map(|holder| holder.address)
+        self.names.pin().get(name.as_bytes()).map(|entry| entry.address)
     }
 
     /// Who has this name.
     #[must_use]
     pub fn holder(&self, name: &str) -> Option<Holder> {
-        self.names.pin().get(name).cloned()
+        let names = self.names.pin();
+        let Entry { address, id, path } = names.get(name.as_bytes())?;
+        Some(Holder { address: *address, id: *id, path: path.as_deref().cloned() })
     }
 
     /// How many names are taken.
