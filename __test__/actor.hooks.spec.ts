@@ -133,7 +133,7 @@ test('an end is told after the hooks of it, and so is the shutdown', async t => 
   const system = await systemFor(t);
   const lines: string[] = [];
   const slow = async (): Promise<void> => {
-    await new Promise(resolve => setTimeout(resolve, 20));
+    for (let turns = 0; turns < 50; turns += 1) await new Promise(resolve => setImmediate(resolve));
     lines.push('hook');
   };
   const first = await spawnEcho(t, system, { hooks: { postStop: slow } });

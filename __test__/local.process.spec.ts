@@ -7,7 +7,7 @@ const ACTOR = `import { actor } from ${JSON.stringify(ENTRY)};\n`;
 test('handlers that wait keep the process alive until they are done, an idle actor does not', async t => {
   const ended = await runScript(`${ACTOR}
     const system = await create();
-    const ref = await system.spawn(actor({ handle: () => new Promise(resolve => setTimeout(resolve, 20)) }));
+    const ref = await system.spawn(actor({ handle: () => new Promise(resolve => setTimeout(resolve, 20).unref()) }));
     for (let count = 0; count < 5; count += 1) ref.tell(Uint8Array.of(1));
     process.on('exit', () => console.log(system.audit().handled));`);
   t.deepEqual([ended.code, ended.stdout, ended.stderr], [0, '5\n', '']);
@@ -17,7 +17,7 @@ test('what a component sends keeps the process alive as well', async t => {
   const ended = await runScript(`${ACTOR}
     const system = await create();
     let handled = 0;
-    const next = await system.spawn(actor({ handle: async () => { await new Promise(r => setTimeout(r, 5)); handled += 1; } }));
+    const next = await system.spawn(actor({ handle: async () => { await new Promise(r => setTimeout(r, 5).unref()); handled += 1; } }));
     const forward = await system.spawn(await system.load(guest('forward')), { peers: { next } });
     for (let count = 0; count < 10; count += 1) forward.tell(Uint8Array.of(1));
     process.on('exit', () => console.log(handled));`);

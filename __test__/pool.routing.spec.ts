@@ -188,13 +188,17 @@ test('without a member that takes messages a request is refused at once, and a m
 test('an actor tells and asks a pool as itself', async t => {
   const system = await systemFor(t);
   const seen: string[] = [];
+  let goOn = (): void => {};
+  const late = new Promise<void>(resolve => {
+    goOn = resolve;
+  });
   const member = actor({
     codec: json<string, string>(),
     async handle(message, { self, sender, ask }): Promise<string> {
       if (message === 'tell') seen.push(`${self.path} from ${sender?.path}`);
       // Its pool has no other member: it would wait for itself.
       if (message === 'cycle') return ask(workers, 'again').catch(({ code }) => code);
-      if (message === 'slow') await new Promise(resolve => setTimeout(resolve, 1000).unref());
+      if (message === 'slow') await late;
       return self.path;
     },
   });
@@ -215,8 +219,12 @@ test('an actor tells and asks a pool as itself', async t => {
   t.is(await ref.ask('cycle'), 'ERR_ASK_CYCLE', 'the chain of those who wait goes along');
   // Both have the same deadline: who is told first, the boss or who asked it, is open.
   t.is(await ref.ask('slow', { timeout: '50ms' }).catch(({ code }) => code), 'ERR_ASK_TIMEOUT');
+  goOn();
   await one!.stop();
-  t.is(await ref.ask('x'), 'ERR_NO_RESPONDERS');
+  // How the members stand is looked at from time to time: for a moment the one that has ended is still chosen.
+  let code = 'ERR_ACTOR_STOPPED';
+  while (code === 'ERR_ACTOR_STOPPED') code = await ref.ask('x');
+  t.is(code, 'ERR_NO_RESPONDERS');
   await ref.ask('tell');
   const { refused } = await balanced(t, system);
   t.is(refused.byReason['no-subscriber'], 2);

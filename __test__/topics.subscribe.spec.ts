@@ -1,6 +1,6 @@
 import { setImmediate as loopTurn } from 'node:timers/promises';
 import test from 'ava';
-import { type TopicMessage, TroupeError } from '../src/index.js';
+import { json, type TopicMessage, TroupeError } from '../src/index.js';
 import { bytes, textOf } from './helpers/bytes.js';
 import { runScript } from './helpers/child.js';
 import { balanced, nextEvent, rejection, systemFor, until } from './helpers/system.js';
@@ -89,6 +89,25 @@ test('a callback that throws is an event, and the subscription goes on', async t
   t.is(hook, 'subscription a');
   t.regex(text, /Error: no/);
   await until(() => seen.length === 3);
+});
+
+test('a message that a subscription cannot read is an event, and the next one comes', async t => {
+  const system = await systemFor(t);
+  const failed: string[] = [];
+  system.on('hook-failed', ({ hook }) => failed.push(hook));
+  const seen: unknown[] = [];
+  system.subscribe('a', ({ data }) => void seen.push(data), { codec: json() });
+  const loop = system.subscribe('a', { codec: json() });
+  for (const text of ['1', '{', '2']) system.publish('a', bytes(text));
+  t.deepEqual([(await loop.next()).value?.data, (await loop.next()).value?.data], [1, 2]);
+  t.deepEqual(
+    [seen, failed],
+    [
+      [1, 2],
+      ["message on 'a'", "message on 'a'"],
+    ],
+  );
+  t.is(loop.dropped, 0);
 });
 
 test('several patterns: a copy for each that matches, or one', async t => {
