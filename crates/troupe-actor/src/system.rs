@@ -1,7 +1,7 @@
 //! A system: its shards, its workers, and what can be asked of it from outside.
 
 mod bonds;
-mod find;
+pub mod find;
 mod groups;
 mod inject;
 mod pools;

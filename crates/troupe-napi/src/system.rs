@@ -368,11 +368,9 @@ impl NativeSystem {
 
     #[napi(catch_unwind)]
     pub fn find(&self, name: String) -> Option<(u32, u32, u32, u32, u32, String)> {
-        let holder = self.core.system.find_holder(&name)?;
-        let [index, tag_lo, tag_hi, id_lo, id_hi] = convert::address(holder.address, Some(holder.id));
-        let own = name.strip_prefix("/user/").unwrap_or(&name);
-        let path = holder.path.map_or_else(|| format!("/user/{own}"), |path| path.to_string());
-        Some((index, tag_lo, tag_hi, id_lo, id_hi, path))
+        let found = self.core.system.find_holder(&name)?;
+        let [index, tag_lo, tag_hi, id_lo, id_hi] = convert::address(found.address, Some(found.id));
+        Some((index, tag_lo, tag_hi, id_lo, id_hi, found.path))
     }
 
     #[napi(catch_unwind)]

@@ -312,13 +312,14 @@ fn whoever_is_found_is_found_with_its_identity_and_its_path() {
         ("/top/a", "/top/a"),
         ("other", "/top/inner/b"),
         ("plain", "/user/plain"),
+        ("/user/plain", "/user/plain"),
         (&*unnamed, &*unnamed),
     ] {
-        let holder = world.system.find_holder(wanted).unwrap();
-        let status = world.status(holder.address);
-        assert_eq!((Some(holder.id), &*status.path), (status.id, path), "{wanted}");
-        assert_eq!(holder.path.as_deref().unwrap_or("/user/plain"), path, "{wanted}");
-        assert_eq!(world.system.find(wanted), Some(holder.address), "{wanted}");
+        let found = world.system.find_holder(wanted).unwrap();
+        let status = world.status(found.address);
+        assert_eq!((Some(found.id), &*status.path), (status.id, path), "{wanted}");
+        assert_eq!(found.path, path, "{wanted}");
+        assert_eq!(world.system.find(wanted), Some(found.address), "{wanted}");
     }
     assert_eq!(world.system.find_holder("nobody"), None);
 }

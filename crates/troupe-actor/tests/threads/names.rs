@@ -7,8 +7,8 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use parking_lot::Mutex;
 use troupe_actor::id::Address;
-use troupe_actor::registry::Holder;
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::system::find::Found;
 use troupe_actor::topics::{NoTopics, Route, Subscription, SubscriptionSpec, TopicError, Topics};
 
 use crate::common::{Actor, Log, PATIENCE, World, puppet, spawn_spec};
@@ -77,7 +77,11 @@ fn a_look_up_by_name_does_not_wait_for_the_actors_shard() {
         let subscribed = scope.spawn(|| world.system.subscribe_actor(actor, &spec));
         has_begun.recv_timeout(PATIENCE).unwrap();
         for name in ["a", "/user/a"] {
-            assert_eq!(world.system.find_holder(name), Some(Holder { address: actor, id, path: None }), "{name}");
+            assert_eq!(
+                world.system.find_holder(name),
+                Some(Found { address: actor, id, path: "/user/a".to_owned() }),
+                "{name}"
+            );
         }
         assert_eq!(world.system.find("b"), None);
         may.send(()).unwrap();
@@ -100,7 +104,7 @@ fn a_name_leads_to_an_actor_whose_end_nobody_has_heard_of_or_nowhere() {
                 let Some(holder) = world.system.find_holder("a") else { continue };
                 // Its spawn may not have returned yet.
                 let Some((life, id)) = lives.lock().get(&holder.address).copied() else { continue };
-                assert_eq!((holder.id, holder.path), (id, None), "life {life}");
+                assert_eq!((holder.id, &*holder.path), (id, "/user/a"), "life {life}");
                 assert!(life > gone, "life {life} was found after the end of life {gone} was told");
                 seen += 1;
             }
