@@ -55,14 +55,15 @@ test('a rejection is a crash too, and anything can be thrown', async t => {
   await balanced(t, system);
 });
 
-test('a reply or a message that the codec does not know is a crash of that message', async t => {
+test('a reply that the codec cannot write is a crash of its message, a message that it cannot read is not', async t => {
   const system = await systemFor(t);
   const loose = actor({ codec: json<unknown, unknown>(), handle: message => (message === 1 ? () => {} : message) });
   const ref = await system.spawn(loose, { name: 'loose', backoff: 'immediate' });
   t.regex((await rejection(ref.ask(1))).message, /JSON has no form for a function/);
   const raw = system.find('loose');
-  t.regex((await rejection(raw!.ask(bytes('{')))).message, /SyntaxError/);
+  t.regex((await rejection(raw!.ask(bytes('{')))).message, /could not read the message/);
   t.is(await ref.ask('fine'), 'fine');
+  t.is(ref.status().restarts, 1);
 });
 
 test('a start that throws fails the spawn and leaves nothing', async t => {
