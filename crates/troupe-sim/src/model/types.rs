@@ -113,7 +113,7 @@ pub struct Message {
     pub settled: Option<Settled>,
     /// The sender has heard of it.
     pub told: bool,
-    /// The how-manieth it was to come to its target; 0 before it came, and where nobody counts.
+    /// Its place, from 1, among what came to its target; 0 before it came, and where nobody counts.
     pub number: u64,
     /// When it has waited long enough for room; 0 when it does not wait.
     pub room_due: u64,
