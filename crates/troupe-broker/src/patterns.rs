@@ -1,7 +1,9 @@
 //! Patterns and what is kept at them: [`Literals`] holds those without a wildcard, which most are, and
 //! finds the one that is a topic in a step or two; [`Trie`] holds the others.
 
-use crate::literals::Literals;
+use troupe_actor::topics::Target;
+
+use crate::literals::{LiteralSpot, Literals};
 use crate::slab::NONE;
 use crate::topic::Pattern;
 use crate::trie::{Trie, WildSpot};
@@ -24,16 +26,12 @@ impl Default for Ends {
 }
 
 /// Where a pattern is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Spot {
-    Literal(u32),
+    #[default]
+    Nowhere,
+    Literal(LiteralSpot),
     Wild(WildSpot),
-}
-
-impl Default for Spot {
-    fn default() -> Self {
-        Self::Literal(NONE)
-    }
 }
 
 /// All patterns of a broker.
@@ -65,7 +63,8 @@ impl Patterns {
     /// What is kept at a place, to be changed.
     pub fn ends_mut(&mut self, spot: Spot) -> Option<&mut Ends> {
         match spot {
-            Spot::Literal(number) => self.literals.ends_mut(number),
+            Spot::Nowhere => None,
+            Spot::Literal(spot) => self.literals.ends_mut(spot),
             Spot::Wild(spot) => self.trie.ends_mut(spot),
         }
     }
@@ -73,8 +72,25 @@ impl Patterns {
     /// Removes a place that nothing is kept at any more.
     pub fn remove(&mut self, spot: Spot) {
         match spot {
-            Spot::Literal(number) => self.literals.remove(number),
+            Spot::Nowhere => {}
+            Spot::Literal(spot) => self.literals.remove(spot),
             Spot::Wild(spot) => self.trie.prune(spot),
+        }
+    }
+
+    /// The one target of what matches the topic, if that is a single pattern which [`Patterns::set_only`]
+    /// was told of: nothing else is looked at then.
+    pub fn only(&self, topic: &str) -> Option<Target> {
+        let target = self.literals.only(topic)?;
+        let mut is_alone = true;
+        self.trie.find(topic, &mut |_| is_alone = false);
+        is_alone.then_some(target)
+    }
+
+    /// Says which target a pattern has, if it has only one; one with a wildcard forgets it.
+    pub fn set_only(&mut self, spot: Spot, target: Option<Target>) {
+        if let Spot::Literal(spot) = spot {
+            self.literals.set_only(spot, target);
         }
     }
 
@@ -89,7 +105,8 @@ impl Patterns {
     /// The pattern of a place.
     pub fn pattern(&self, spot: Spot) -> String {
         match spot {
-            Spot::Literal(number) => self.literals.topic(number),
+            Spot::Nowhere => String::new(),
+            Spot::Literal(spot) => self.literals.topic(spot),
             Spot::Wild(spot) => self.trie.pattern(spot),
         }
     }

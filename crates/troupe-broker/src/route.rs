@@ -10,20 +10,14 @@ use crate::subscriptions::{Entry, Subscriptions};
 /// Who gets what is published on this topic now; nothing if nobody does. There is at least one shard.
 pub fn build(subscriptions: &Subscriptions, topic: &str, shards: usize) -> Option<Route> {
     // Most topics have one subscription, which needs no list.
-    let (mut first, mut found) = (None, Vec::new());
-    let patterns = subscriptions.matching(topic, &mut |at, entry| match first {
-        None => first = Some((entry.sequence, at)),
-        Some(_) => found.push((entry.sequence, at)),
-    });
-    let first = first?;
-    if found.is_empty()
-        && let Some(entry) = subscriptions.get(first.1)
-        && !entry.in_group
-        && entry.owner.port().is_none()
-    {
-        return Some(to_one(entry, shards));
+    if let Some(target) = subscriptions.only(topic) {
+        return Some(to_one(target, shards));
     }
-    found.insert(0, first);
+    let mut found = Vec::new();
+    let patterns = subscriptions.matching(topic, &mut |at, entry| found.push((entry.sequence, at)));
+    if found.is_empty() {
+        return None;
+    }
     // The entries of one pattern come in their order already.
     if patterns > 1 {
         found.sort_unstable();
@@ -38,9 +32,9 @@ pub fn build(subscriptions: &Subscriptions, topic: &str, shards: usize) -> Optio
 }
 
 /// The route to one actor, which most topics have.
-fn to_one(entry: &Entry, shards: usize) -> Route {
-    let own = entry.owner.index as usize % shards;
-    let targets = |shard| if shard == own { Box::from([entry.target()]) } else { Box::default() };
+fn to_one(target: Target, shards: usize) -> Route {
+    let own = target.address.index as usize % shards;
+    let targets = |shard| if shard == own { Box::from([target]) } else { Box::default() };
     Route { shards: (0..shards).map(targets).collect(), ..Route::default() }
 }
 

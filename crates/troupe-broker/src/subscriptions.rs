@@ -42,6 +42,11 @@ impl Entry {
     pub const fn target(&self) -> Target {
         Target { address: self.owner, tag: self.tag }
     }
+
+    /// Its target, if a route to it alone is nothing but that: it is an actor's, and in no queue group.
+    fn plain(&self) -> Option<Target> {
+        (!self.in_group && self.owner.port().is_none()).then(|| self.target())
+    }
 }
 
 /// All subscriptions of a broker.
@@ -101,6 +106,11 @@ impl Subscriptions {
         self.entries.get(at).map_or_else(String::new, |entry| self.patterns.pattern(entry.spot))
     }
 
+    /// The target of the only subscription that matches, if it is an actor's and in no queue group.
+    pub fn only(&self, topic: &str) -> Option<Target> {
+        self.patterns.only(topic)
+    }
+
     /// Calls `found` with every entry whose pattern matches, pattern by pattern; returns how many
     /// patterns there were. Within one pattern the entries come in their order.
     pub fn matching(&self, topic: &str, found: &mut impl FnMut(u32, &Entry)) -> usize {
@@ -144,6 +154,8 @@ impl Subscriptions {
         if let Some(last) = self.entries.get_mut(last) {
             last.next = at;
         }
+        let only = self.entries.get(at).filter(|_| last == NONE).and_then(Entry::plain);
+        self.patterns.set_only(spot, only);
         if let Some(older) = self.owners.insert(*owner, at)
             && let Some(older) = self.entries.get_mut(older)
         {
@@ -183,9 +195,12 @@ impl Subscriptions {
         if entry.next == NONE {
             ends.last = entry.previous;
         }
-        if ends.first == NONE {
-            self.patterns.remove(entry.spot);
+        let Ends { first, last } = *ends;
+        if first == NONE {
+            return self.patterns.remove(entry.spot);
         }
+        let only = self.entries.get(first).filter(|_| first == last).and_then(Entry::plain);
+        self.patterns.set_only(entry.spot, only);
     }
 
     fn unlink_from_owner(&mut self, entry: &Entry) {
