@@ -181,6 +181,10 @@ fn take_out(groups: &mut HashMap<Arc<str>, Group>, name: &str, address: Address,
     let Some(member) = group.places.remove(&address).and_then(|place| group.members.remove(&place)) else {
         return false;
     };
+    #[cfg(troupe_planted)]
+    if crate::planted::is(crate::planted::Bug::GroupLeaveUnsaid) {
+        group.watchers.clear();
+    }
     group.tell(&member, false, port);
     if group.is_unused() {
         groups.remove(name);

@@ -205,6 +205,16 @@ bugs! {
     WaterUnsaid "OVF-6" "high-water-unsaid";
     /// A turn is told how full the mailbox is without its own messages.
     PressureWithoutTurn "OVF-6" "pressure-without-the-turn";
+    /// An actor that has ended stays in its groups.
+    GroupKeepsDead "GRP-1" "group-keeps-a-dead-member";
+    /// Who hears of an end finds the actor in its groups.
+    GroupLeftLate "MON-4" "group-left-after-down";
+    /// An actor that is to end joins a group.
+    GroupTakesClosed "GRP-1" "group-takes-one-that-ends";
+    /// Watchers of a group do not hear of who leaves it.
+    GroupLeaveUnsaid "GRP-1" "group-leave-unsaid";
+    /// Who would have spawned an actor that is to end is told that it is up.
+    EndingShared "REG-1" "ending-actor-shared";
     /// A normal end ends linked lives.
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }

@@ -85,6 +85,12 @@ pub enum Action {
     SetTimer,
     /// Somebody takes one back.
     CancelTimer,
+    /// Somebody lets an actor join or leave a group.
+    Group,
+    /// A port watches a group, or takes that back.
+    WatchGroup,
+    /// Somebody wants an actor that somebody else spawns.
+    Share,
 }
 
 impl Action {
@@ -98,7 +104,7 @@ impl Action {
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 36] = [
+const ACTIONS: [(Action, u32, bool); 39] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -135,6 +141,9 @@ const ACTIONS: [(Action, u32, bool); 36] = [
     (Action::Listen, 3, true),
     (Action::SetTimer, 8, true),
     (Action::CancelTimer, 5, true),
+    (Action::Group, 8, true),
+    (Action::WatchGroup, 3, true),
+    (Action::Share, 4, true),
 ];
 
 /// Faults and doings of handlers, each how often in a thousand messages or lives.

@@ -59,14 +59,21 @@ impl Port for SimPort {
     fn ended(&self, slot: u32, reason: &ExitReason, _incarnation: u32) {
         let shared: Option<Arc<Shared>> = self.shared.get().and_then(Weak::upgrade);
         let holder = |name: &str| shared.as_ref().and_then(|shared| shared.names.find(name));
-        self.model.lock().down(self.index(), slot, reason, holder);
+        let is_in = |group: &str, address| {
+            shared.as_ref().is_some_and(|shared| {
+                shared.groups.members(group).iter().any(|member: &Member| member.address == address)
+            })
+        };
+        self.model.lock().down(self.index(), slot, reason, holder, is_in);
     }
 
     fn supervised(&self, slot: u32, _result: Result<(), &TreeError>) {
         self.model.lock().tree_told(self.index(), slot);
     }
 
-    fn group_changed(&self, _watch: u32, _member: &Member, _joined: bool) {}
+    fn group_changed(&self, watch: u32, member: &Member, joined: bool) {
+        self.model.lock().group_changed(self.index(), watch, member, joined);
+    }
 
     fn publish(&self, message: &TopicMessage<'_>) -> bool {
         self.model.lock().published_to(self.index(), message)

@@ -170,7 +170,12 @@ impl Shard {
         if let Some(name) = &rare.name {
             shared.names.release(name, subject.address);
         }
-        if rare.grouped {
+        let grouped = rare.grouped;
+        #[cfg(troupe_planted)]
+        let grouped = grouped
+            && !crate::planted::is(crate::planted::Bug::GroupKeepsDead)
+            && !crate::planted::is(crate::planted::Bug::GroupLeftLate);
+        if grouped {
             shared.groups.leave_all(subject.address, &|port| shared.port(port));
         }
         #[cfg(troupe_planted)]
@@ -200,7 +205,13 @@ impl Shard {
             cell.vacate();
         }
         self.free.push(local);
+        #[cfg(troupe_planted)]
+        let (address, grouped) = (subject.address, rare.grouped);
         self.tell_ended(shared, *rare, subject, end, announce);
+        #[cfg(troupe_planted)]
+        if grouped && crate::planted::is(crate::planted::Bug::GroupLeftLate) {
+            shared.groups.leave_all(address, &|port| shared.port(port));
+        }
         if shared.is_closing() {
             // Whoever waits for the shutdown hears of everything else first.
             self.flush(shared);

@@ -1,7 +1,7 @@
 //! Actors that others share: in groups (`GRP-1`), and under a name that several want (`REG-1`).
 
 use super::Shard;
-use crate::cell::Waiter;
+use crate::cell::{Cell, Waiter};
 use crate::groups::{GroupError, Member};
 use crate::id::Address;
 use crate::shared::Shared;
@@ -23,7 +23,10 @@ pub enum Joined {
 impl Shard {
     /// Adds an actor to a group, under the lock that its end needs too: who has ended is in no group.
     pub(crate) fn join_group(&mut self, shared: &Shared, address: Address, group: &str) -> Result<bool, GroupError> {
-        let Some((local, cell)) = self.resolve(address).filter(|(_, cell)| !cell.is_closed()) else {
+        let is_closed = Cell::is_closed;
+        #[cfg(troupe_planted)]
+        let is_closed = |cell: &Cell| is_closed(cell) && !crate::planted::is(crate::planted::Bug::GroupTakesClosed);
+        let Some((local, cell)) = self.resolve(address).filter(|(_, cell)| !is_closed(cell)) else {
             return Err(GroupError::Stopped);
         };
         let id = cell.id(address.index);
@@ -35,7 +38,10 @@ impl Shard {
     /// Lets a waiter hear of a start that somebody else asked for.
     pub(crate) fn join_start(&mut self, address: Address, waiter: Waiter) -> Joined {
         let Some((_, cell)) = self.resolve(address) else { return Joined::Gone };
-        if cell.is_closed() {
+        let is_closed = cell.is_closed();
+        #[cfg(troupe_planted)]
+        let is_closed = is_closed && !crate::planted::is(crate::planted::Bug::EndingShared);
+        if is_closed {
             cell.rare_mut().end_waiters.push(waiter);
             return Joined::Ending;
         }

@@ -190,6 +190,10 @@ impl Shard {
         } else {
             free = self.blame(shared, job, crash);
         }
+        // Before what goes out of the mailbox counts as a part of the replay, or not.
+        if let Some(rare) = self.cells.get_mut(local as usize).and_then(|cell| cell.rare.as_deref_mut()) {
+            rare.replay_in_hand = 0;
+        }
         self.drop_unsubscribed(shared, local, 0..returned, 0);
         self.lose_life(shared, local, Some(crash), answers);
         if self.cells.get(local as usize).is_some_and(|cell| cell.ticking) {
@@ -199,7 +203,6 @@ impl Shard {
         let free = free && !crate::planted::is(crate::planted::Bug::ReplayChargedTwice);
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.in_hand = 0;
-        cell.rare.iter_mut().for_each(|rare| rare.replay_in_hand = 0);
         match cell.ending {
             Some(Ending::Kill) => self.killed(shared, local),
             #[cfg(troupe_planted)]

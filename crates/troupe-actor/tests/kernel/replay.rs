@@ -10,6 +10,7 @@ use troupe_actor::shard::{Job, Outbox};
 use troupe_actor::spec::{ActorSpec, Overflow};
 use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::{Restart, RestartSpec};
+use troupe_actor::timer::{Repeat, TimerOrder};
 
 use crate::common::{Actor, Log, Settled, World, each, puppet, spawn_spec, trap};
 
@@ -278,4 +279,72 @@ fn a_message_in_hand_stays_part_of_its_replay_when_others_are_dropped() {
     world.run();
     assert_eq!(log.take(), ["boom,a,b", "boom", "q,r", "s"]);
     assert_eq!(world.status(actor).status, Status::Ready, "the crash of the culprit was charged already");
+}
+
+/// An actor whose turn of `boom`, the other texts and a tick has crashed, and whose next turn, of `boom`, is in
+/// hand: the actor, its timer, and how to give that turn back.
+fn crashed_with_a_tick(
+    world: &World,
+    spec: ActorSpec,
+    log: &Log,
+    texts: &[&str],
+) -> (Address, u32, impl FnOnce() + use<>) {
+    let actor = world.spawn(spec);
+    let order = TimerOrder { delay_ms: 1, repeat: Repeat::Once, payload: b"tick" };
+    let timer = world.system.set_timer(actor, world.me, &order, None).unwrap();
+    world.now.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+    world.tell_all(actor, texts);
+    let (handle, shared) = (Arc::clone(&world.system.shards()[0]), Arc::clone(world.system.shared()));
+    let slot = Arc::new(TurnSlot::default());
+    let (index, mut job, mut number) = (shared.add_slot(&slot), Job::default(), 0);
+    loop {
+        number += 1;
+        let mut shard = handle.state.lock();
+        shard.refresh_clock(&shared);
+        handle.drain_inbox(&mut shard, &shared, &mut Outbox::default());
+        shard.run_timers(&shared);
+        assert!(shard.next_job(&shared, index, number, &mut job));
+        drop(shard);
+        if log.len() == 1 && job.messages == 1 {
+            break;
+        }
+        job.run(&slot, number);
+        handle.state.lock().commit(&shared, &mut job);
+    }
+    let give_back = move || {
+        job.run(&slot, number);
+        handle.state.lock().commit(&shared, &mut job);
+    };
+    (actor, timer, give_back)
+}
+
+#[test]
+fn a_tick_stays_part_of_its_replay_when_what_came_after_it_is_dropped() {
+    // TURN-3: a tick is not dropped, so that what makes room in its place is none of the replay.
+    let (world, log) = (World::new(), Log::default());
+    let mut spec = spawn_spec(noting(&log));
+    (spec.mailbox.max_messages, spec.mailbox.overflow) = (3, Overflow::DropOldest);
+    let (actor, _, give_back) = crashed_with_a_tick(&world, spec, &log, &["boom"]);
+    world.tell_all(actor, &["p", "q", "r"]);
+    // The inbox is taken over, and nothing is given out.
+    assert!(!take(&world, 0, 1_000, &mut Job::default()));
+    give_back();
+    world.run();
+    assert_eq!(log.take(), ["boom,tick", "boom", "tick", "q,r"]);
+}
+
+#[test]
+fn a_tick_that_is_taken_back_in_a_replay_is_no_part_of_it_any_more() {
+    // TURN-3, TMR-2: what comes after the replay comes together again.
+    for overflow in [Overflow::DropOldest, Overflow::Wait] {
+        let (world, log) = (World::new(), Log::default());
+        let mut spec = spawn_spec(noting(&log));
+        spec.mailbox.overflow = overflow;
+        let (actor, timer, give_back) = crashed_with_a_tick(&world, spec, &log, &["boom", "a"]);
+        assert!(world.system.cancel_timer(actor, timer), "{overflow:?}");
+        world.tell_all(actor, &["p", "q"]);
+        give_back();
+        world.run();
+        assert_eq!(log.take(), ["boom,a,tick", "boom", "a", "p,q"], "{overflow:?}");
+    }
 }

@@ -7,7 +7,7 @@ use troupe_actor::reason::{ExitReason, ReasonTag};
 use super::health::Due;
 use super::messages::error_of;
 use super::types::{Ending, Expect, Waits};
-use super::{Model, Phase, State};
+use super::{CREWS, Model, Phase, State};
 
 impl Model {
     /// Somebody asks an actor to end; killed when it takes longer than `grace`.
@@ -173,6 +173,7 @@ impl Model {
         }
         self.end_bonds(key, reason);
         self.forget_subscriptions(key);
+        self.leave_all(key);
         self.live.retain(|live| *live != key);
         self.just_ended.push(key);
         self.totals.ended_now += 1;
@@ -192,8 +193,16 @@ impl Model {
         self.require(fits, "STA-1", || format!("#{key}: the spawner was told of {result:?}"));
     }
 
-    /// A slot was told that an actor has ended. `holder` is who has its name just now.
-    pub fn down(&mut self, port: u32, slot: u32, reason: &ExitReason, holder: impl Fn(&str) -> Option<Address>) {
+    /// A slot was told that an actor has ended. `holder` is who has its name just now, `is_in` says who is in a
+    /// group.
+    pub fn down(
+        &mut self,
+        port: u32,
+        slot: u32,
+        reason: &ExitReason,
+        holder: impl Fn(&str) -> Option<Address>,
+        is_in: impl Fn(&str, Address) -> bool,
+    ) {
         let Some(what) = self.settle_slot(port, slot) else { return };
         let key = match what {
             Waits::End(key) => key,
@@ -214,6 +223,10 @@ impl Model {
             && holder(name) == Some(actor.address)
         {
             return self.fail("MON-4", format!("#{key} is down and still has the name '{name}'"));
+        }
+        let address = actor.address;
+        if let Some(group) = CREWS.iter().find(|group| is_in(group, address)) {
+            return self.fail("MON-4", format!("#{key} is down and still in {group}"));
         }
         if !ended {
             self.nothing_is_open(key, port);

@@ -11,6 +11,7 @@ mod chains;
 mod copies;
 mod ends;
 mod external;
+mod groups;
 mod health;
 mod lives;
 mod losses;
@@ -44,6 +45,7 @@ use crate::random::Random;
 pub use actor::{Actor, Under};
 pub use bonds::{Bond, Notice, Watch};
 pub use external::{Answer, Task};
+pub use groups::CREWS;
 pub use lives::{Came, bounds};
 pub use messages::{Payload, Script};
 pub use sync::Totals;
@@ -115,6 +117,8 @@ pub struct Model {
     pub watches: Vec<Watch>,
     /// Names and who has them.
     pub names: BTreeMap<String, usize>,
+    /// Groups, and who watches them.
+    crews: groups::Crews,
     /// Times at which something may fall due.
     pub instants: BTreeSet<u64>,
     /// The system shuts down.
@@ -193,6 +197,7 @@ impl Model {
             budgets: HashMap::new(),
             watches: Vec::new(),
             names: BTreeMap::new(),
+            crews: groups::Crews::default(),
             instants: BTreeSet::new(),
             closing: false,
             late: false,

@@ -6,6 +6,7 @@
 
 mod environment;
 mod finish;
+mod groups;
 mod outside;
 mod pools;
 mod steps;
@@ -18,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+use troupe_actor::cell::Waiter;
 use troupe_actor::clock::Clock;
 use troupe_actor::id::Address;
 use troupe_actor::interrupt::{self, TurnSlot};
@@ -30,7 +32,7 @@ use troupe_actor::tree::spec::SupervisorId;
 use troupe_broker::broker::Broker;
 use troupe_broker::limits::Limits;
 
-use crate::model::{Handle, Model, Totals, Violation};
+use crate::model::{CREWS, Handle, Model, Totals, Violation};
 use crate::plan::{Action, Profile, Traits};
 use crate::port::SimPort;
 use crate::random::Random;
@@ -93,6 +95,8 @@ pub struct World {
     next_tree: u32,
     /// Subscriptions of ports: which port, which tag.
     listening: Vec<(u32, u32)>,
+    /// Watches of groups.
+    watching: Vec<(&'static str, Waiter)>,
     /// Steps so far.
     pub steps: u64,
 }
@@ -150,6 +154,7 @@ impl World {
             pools: Vec::new(),
             next_tree: 0,
             listening: Vec::new(),
+            watching: Vec::new(),
             steps: 0,
         }
     }
@@ -207,6 +212,9 @@ impl World {
             Action::Listen => self.listen(),
             Action::SetTimer => self.set_timer(),
             Action::CancelTimer => self.cancel_timer(),
+            Action::Group => self.group(),
+            Action::WatchGroup => self.watch_group(),
+            Action::Share => self.share(),
             outside => self.outside(outside),
         }
     }
@@ -262,6 +270,9 @@ impl World {
         model.sync(&statuses, &self.ran, touched);
         model.check_audit(&audit);
         model.check_board(self.broker.holdings().subscriptions, self.system.shared().hub.unheard());
+        for group in CREWS {
+            model.check_group(group, &self.system.group_members(group));
+        }
         for number in 0..self.profile.names {
             let name = name_of(number);
             let found = self.system.find(&name);
