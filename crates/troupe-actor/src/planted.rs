@@ -219,7 +219,7 @@ bugs! {
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }
 
-/// What is left of an actor that ends, spoiled by [`Bug::NameKept`] and [`Bug::DownDropped`].
+/// What is left of an actor that ends, spoiled by [`Bug::NameKept`] and its like.
 pub(crate) fn spoil(mut rare: Box<Rare>, status: Status) -> Box<Rare> {
     if is(Bug::NameKept) && status == Status::Failed {
         rare.name = None;
@@ -227,6 +227,7 @@ pub(crate) fn spoil(mut rare: Box<Rare>, status: Status) -> Box<Rare> {
     if is(Bug::DownDropped) && rare.end_waiters.len() > 1 {
         rare.end_waiters.pop();
     }
+    rare.grouped &= !is(Bug::GroupKeepsDead) && !is(Bug::GroupLeftLate);
     rare
 }
 

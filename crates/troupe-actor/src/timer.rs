@@ -271,6 +271,17 @@ impl Timers {
         }
     }
 
+    /// A tick in hand is to stay there while what came with it goes back; false when it is not in hand.
+    pub fn keep(&mut self, key: TimerKey) -> bool {
+        let at = self.in_hand.iter().position(|other| *other == key);
+        at.map(|at| self.in_hand.swap_remove(at)).is_some()
+    }
+
+    /// A tick that was to stay in hand did.
+    pub fn hold(&mut self, key: TimerKey) {
+        self.in_hand.push(key);
+    }
+
     /// All ticks in hand went back.
     pub fn put_all_back(&mut self) {
         for key in std::mem::take(&mut self.in_hand) {

@@ -85,6 +85,8 @@ pub enum Action {
     SetTimer,
     /// Somebody takes one back.
     CancelTimer,
+    /// An environment sets a timer for the life of an actor that it runs, or takes it back.
+    SetOwnTimer,
     /// Somebody lets an actor join or leave a group.
     Group,
     /// A port watches a group, or takes that back.
@@ -99,12 +101,12 @@ impl Action {
     }
 
     const fn is_about_timers(self) -> bool {
-        matches!(self, Self::SetTimer | Self::CancelTimer)
+        matches!(self, Self::SetTimer | Self::CancelTimer | Self::SetOwnTimer)
     }
 }
 
 /// Every action with its usual weight, and whether a seed may switch it off.
-const ACTIONS: [(Action, u32, bool); 39] = [
+const ACTIONS: [(Action, u32, bool); 40] = [
     (Action::Inbox, 60, false),
     (Action::Timers, 40, false),
     (Action::Take, 120, false),
@@ -141,6 +143,7 @@ const ACTIONS: [(Action, u32, bool); 39] = [
     (Action::Listen, 3, true),
     (Action::SetTimer, 8, true),
     (Action::CancelTimer, 5, true),
+    (Action::SetOwnTimer, 12, true),
     (Action::Group, 8, true),
     (Action::WatchGroup, 3, true),
     (Action::Share, 4, true),
@@ -222,6 +225,8 @@ pub struct Profile {
     pub rude_end: bool,
     /// What happens how often.
     pub weights: Vec<(Action, u32)>,
+    /// How often of a thousand times somebody who hears of an actor's life does something about that.
+    pub hooks: u32,
     /// What goes wrong how often.
     pub faults: Faults,
 }
@@ -242,6 +247,7 @@ impl Profile {
             capacity: random.pick(&[1, 5, 20, 80, 300]),
             external: random.pick(&[0, 0, 200, 600]),
             probed: random.pick(&[0, 0, 100, 400]),
+            hooks: random.pick(&[0, 0, 100, 500]),
             rude_end: random.coin(),
             weights: weights(random, topics, timers),
             faults: faults(random, topics, timers),

@@ -170,12 +170,7 @@ impl Shard {
         if let Some(name) = &rare.name {
             shared.names.release(name, subject.address);
         }
-        let grouped = rare.grouped;
-        #[cfg(troupe_planted)]
-        let grouped = grouped
-            && !crate::planted::is(crate::planted::Bug::GroupKeepsDead)
-            && !crate::planted::is(crate::planted::Bug::GroupLeftLate);
-        if grouped {
+        if rare.grouped {
             shared.groups.leave_all(subject.address, &|port| shared.port(port));
         }
         #[cfg(troupe_planted)]
@@ -206,10 +201,10 @@ impl Shard {
         }
         self.free.push(local);
         #[cfg(troupe_planted)]
-        let (address, grouped) = (subject.address, rare.grouped);
+        let address = subject.address;
         self.tell_ended(shared, *rare, subject, end, announce);
         #[cfg(troupe_planted)]
-        if grouped && crate::planted::is(crate::planted::Bug::GroupLeftLate) {
+        if crate::planted::is(crate::planted::Bug::GroupLeftLate) {
             shared.groups.leave_all(address, &|port| shared.port(port));
         }
         if shared.is_closing() {

@@ -295,6 +295,7 @@ impl Shard {
         // What came back would stand behind the message in hand: it stays aside until that is done.
         let mut front = Stash::default();
         let aside = self.apply_stash(shared, local, result, &job.input, &mut front);
+        let tick = self.keep_tick(local, &job.input, consumed_end);
         let done = self.requeue_rest(job, consumed_end);
         let handled = done - aside;
         self.counters.handled += u64::from(handled);
@@ -324,6 +325,7 @@ impl Shard {
             self.drop_unwanted(shared, local, 1);
         }
         self.take_one(job);
+        self.hold_tick(local, tick);
         self.keep_aside(local, front);
         self.look_at_water(shared, local);
     }
@@ -354,7 +356,6 @@ impl Shard {
             let rare = cell.rare_mut();
             rare.queued_answers = rare.queued_answers.saturating_sub(answers);
         }
-        self.take_ticks(job);
     }
 
     /// Ends the job of a cell at `at`, unless it is done by then.

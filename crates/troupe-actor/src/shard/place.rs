@@ -226,6 +226,7 @@ impl Shard {
         self.lose_life(shared, local, Some(&Crash::new(reason.tag, reason.text.clone())), false);
         let end = End { tag: reason.tag, uptime_ms, deterministic: false, replay: false };
         self.decide(shared, local, end, reason);
+        self.made_room(shared, local);
     }
 
     /// A life ended because its supervisor wanted it to.
@@ -235,6 +236,7 @@ impl Shard {
         self.retire(local, behavior);
         self.lose_life(shared, local, None, false);
         self.life_over(local, reason, Charge::Normal);
+        self.made_room(shared, local);
     }
 
     /// A life is over; the place waits for what its supervisor says.

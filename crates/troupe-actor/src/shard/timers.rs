@@ -9,6 +9,7 @@ use crate::cell::{Cell, Rare};
 use crate::event::Event;
 use crate::frame::{self, Frame, HEADER_BYTES, effect};
 use crate::id::Address;
+use crate::mailbox::TurnInput;
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::timer::{Phase, Repeat, SET_HEAD_BYTES, TimerError, TimerKey, TimerOrder, Timers};
@@ -261,6 +262,20 @@ impl Shard {
         }
     }
 
+    /// The frame at `at` of a turn stays in hand while those behind it are queued again. If it is a tick, that is
+    /// for [`Shard::hold_tick`] afterwards.
+    pub(super) fn keep_tick(&mut self, local: u32, input: &TurnInput, at: usize) -> Option<TimerKey> {
+        let key = frame::read(&input.buffer, at).filter(|_| at < input.end).and_then(|frame| key_of(&frame))?;
+        self.timers(local)?.keep(key).then_some(key)
+    }
+
+    /// A tick has stayed in hand.
+    pub(super) fn hold_tick(&mut self, local: u32, key: Option<TimerKey>) {
+        let Some(key) = key else { return };
+        self.timers(local).into_iter().for_each(|timers| timers.hold(key));
+        self.cells.get_mut(local as usize).into_iter().for_each(|cell| cell.ticking = true);
+    }
+
     /// A frame that a turn left over is queued again.
     #[inline]
     pub(super) fn tick_put_back(&mut self, local: u32, frame: &Frame<'_>) {
@@ -385,7 +400,9 @@ impl Shard {
     /// Takes a timer of an external actor's life back, as [`Shard::cancel_place_timer`] does.
     pub fn cancel_own_timer(&mut self, shared: &Shared, target: Address, incarnation: u32, key: u32) -> bool {
         let Some((local, _)) = self.living(target, incarnation) else { return false };
-        self.cancel(shared, local, TimerKey::own(key))
+        let cancelled = self.cancel(shared, local, TimerKey::own(key));
+        self.proceed_ending(shared, local);
+        cancelled
     }
 
     /// The cell of an actor in this life, which may still come up.

@@ -3,7 +3,9 @@
 use troupe_actor::frame::{FLAG_HIGH, Frame, kind, word};
 use troupe_actor::id::Address;
 use troupe_actor::port::work;
+use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::{ActorSpec, MailboxSpec, Overflow};
+use troupe_actor::timer::{Repeat, TimerOrder};
 
 use crate::common::{Actor, InlineMode, Log, Out, Settled, World, external, spawn_spec, trap};
 
@@ -275,4 +277,63 @@ fn a_tick_that_a_turn_left_and_whose_timer_it_took_back_does_not_come() {
     let (message, tick) = (kind::MESSAGE, kind::TIMER);
     assert_eq!(log.take(), [message, tick].map(|kind| format!("{} {kind}", kind::PRESSURE)));
     assert_eq!(world.status(actor).counters.handled, 1);
+}
+
+/// An actor that an environment runs, with a timer every ten milliseconds, whose first tick it has in hand.
+fn ticking(world: &World) -> (Address, crate::common::Work) {
+    let actor = world.spawn_external(ActorSpec { pressure: true, ..external(world) });
+    let order = TimerOrder { delay_ms: 10, repeat: Repeat::Rate(10), payload: b"" };
+    world.system.set_own_timer(actor, 1, 1, &order).unwrap();
+    world.advance(10);
+    let turn = world.only_work(work::TURN);
+    assert_eq!(turn.frames().iter().map(|frame| frame.kind).collect::<Vec<_>>(), [kind::PRESSURE, kind::TIMER]);
+    (actor, turn)
+}
+
+#[test]
+fn a_tick_whose_handler_begins_to_wait_stays_the_one_that_it_was() {
+    // TMR-3: what falls due while it is in hand is counted with the next one.
+    for consumed in [0, 1] {
+        let world = World::new();
+        let (actor, turn) = ticking(&world);
+        world.advance(55);
+        world.begun(&turn, consumed, |_| {});
+        world.done_single(&turn, |out| out.consume(1));
+        let turn = world.only_work(work::TURN);
+        assert_eq!(word(turn.frames()[1].payload, 0), Some(4), "of 20, 30, 40, 50 and 60, the last is this one");
+        world.system.kill(actor);
+    }
+}
+
+#[test]
+fn a_tick_in_hand_stays_there_although_its_timer_is_taken_back() {
+    for consumed in [0, 1] {
+        let world = World::new();
+        let (actor, turn) = ticking(&world);
+        assert!(!world.system.cancel_own_timer(actor, 1, 1), "it is in hand");
+        world.listen();
+        world.begun(&turn, consumed, |_| {});
+        world.done_single(&turn, |out| out.consume(1));
+        world.advance(100);
+        assert!(world.events().is_empty() && world.work().is_empty(), "nothing comes after it");
+        world.system.kill(actor);
+    }
+}
+
+#[test]
+fn a_drain_does_not_wait_for_a_tick_that_its_environment_took_back() {
+    // TMR-2, STOP-2
+    let world = World::new();
+    let actor = world.spawn_external(external(&world));
+    let order = TimerOrder { delay_ms: 0, repeat: Repeat::Once, payload: b"" };
+    world.system.set_own_timer(actor, 1, 1, &order).unwrap();
+    {
+        let mut shard = world.system.shards()[0].state.lock();
+        shard.refresh_clock(world.system.shared());
+        shard.run_timers(world.system.shared());
+    }
+    let drained = world.end(actor, true, u64::MAX);
+    assert!(world.system.cancel_own_timer(actor, 1, 1));
+    world.done(&world.only_work(work::STOP), |_| {});
+    assert_eq!(world.wait(drained), Settled::ended(ReasonTag::Normal));
 }

@@ -233,6 +233,12 @@ impl Actor {
         self.is_supervised() || (matches!(self.under, Under::Pool(_, true)) && !self.place_up)
     }
 
+    /// A life of it is up.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        self.phase == Phase::Up
+    }
+
     /// It has not ended.
     #[must_use]
     pub fn is_live(&self) -> bool {

@@ -236,6 +236,7 @@ impl Model {
 
     /// Something happened in the system.
     pub fn event(&mut self, event: &Event) {
+        self.hear(event);
         match event {
             Event::Started(subject) => self.came_up(subject, false),
             Event::Restarted(subject, _) => self.came_up(subject, true),
@@ -253,6 +254,29 @@ impl Model {
             Event::CrashUnreproduced(subject) => self.unreproduced(subject),
             _ => {}
         }
+    }
+
+    /// Notes whose life an event is about, for whoever listens.
+    fn hear(&mut self, event: &Event) {
+        let subject = match event {
+            Event::Started(subject)
+            | Event::Crashed(subject, _)
+            | Event::Restarting { subject, .. }
+            | Event::Restarted(subject, _)
+            | Event::Stopping(subject)
+            | Event::Stopped(subject, _)
+            | Event::Failed(subject, _)
+            | Event::Water { subject, .. }
+            | Event::Health { subject, .. } => subject,
+            _ => return,
+        };
+        let known = self.find(subject.address);
+        self.heard.extend(known.filter(|_| !self.closing));
+    }
+
+    /// Whose lives something was said about since the last time.
+    pub fn take_heard(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.heard)
     }
 
     fn came_up(&mut self, subject: &Subject, again: bool) {

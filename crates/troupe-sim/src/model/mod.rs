@@ -160,6 +160,8 @@ pub struct Model {
     pub answers: Vec<(Address, u32, Answer)>,
     totals: sync::Counted,
     jobs: u64,
+    /// Actors whose lives something was said about since somebody listened.
+    heard: Vec<usize>,
     /// Actors that were given a turn in this step.
     taken_now: Vec<usize>,
     just_ended: Vec<usize>,
@@ -221,6 +223,7 @@ impl Model {
             answers: Vec::new(),
             totals: sync::Counted::default(),
             jobs: 0,
+            heard: Vec::new(),
             taken_now: Vec::new(),
             just_ended: Vec::new(),
             trace: traced.then(RefCell::default),

@@ -117,17 +117,26 @@ impl Model {
                 TimerDeed::Set(id, _) => self.timers[id].number,
                 TimerDeed::Cancel(number) => number,
             };
-            let life = Some(self.actors[key].incarnation);
-            let same = |timer: &Timer| (timer.key, timer.life, timer.number) == (key, life, number) && timer.is_set();
-            let before = self.timers.iter().position(same);
-            if let Some(before) = before {
-                self.disarm(before);
-            }
+            self.cancel_own_timer(key, number);
             if let TimerDeed::Set(id, delay) = *wanted {
-                self.timers[id].life = life;
-                self.arm(id, delay);
+                self.own_timer(id, self.actors[key].incarnation, delay);
             }
         }
+    }
+
+    /// The timer with this key of an actor's life is taken back; whether that keeps every further tick from being
+    /// handled.
+    pub fn cancel_own_timer(&mut self, key: usize, number: u32) -> bool {
+        let life = Some(self.actors[key].incarnation);
+        let same = |timer: &Timer| (timer.key, timer.life, timer.number) == (key, life, number) && timer.is_set();
+        let found = self.timers.iter().position(same);
+        found.is_some_and(|found| self.disarm(found))
+    }
+
+    /// A timer of a life is set.
+    pub fn own_timer(&mut self, id: usize, life: u32, delay: u32) {
+        self.timers[id].life = Some(life);
+        self.arm(id, delay);
     }
 
     /// A tick is about to be handled: may it be?

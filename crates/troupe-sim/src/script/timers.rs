@@ -9,7 +9,7 @@ use crate::model::{Model, TimerDeed};
 use crate::random::Random;
 
 /// The first key of a timer: no tag of an ask is as large.
-const FIRST_KEY: u32 = 1 << 20;
+pub const FIRST_KEY: u32 = 1 << 20;
 
 /// How a timer goes on, if chance says so.
 pub fn repeat(random: &mut Random) -> Repeat {

@@ -43,7 +43,7 @@ impl World {
 
     /// Lets everything that is under way end; what hangs goes on.
     fn come_to_rest(&mut self) -> Result<(), Violation> {
-        self.profile.faults.hang = 0;
+        (self.profile.faults.hang, self.deeds) = (0, 0);
         self.model.lock().faults.timer = 0;
         self.stop_ticking();
         for held in self.threads.iter_mut().filter_map(|thread| thread.held.as_mut()) {
@@ -72,6 +72,7 @@ impl World {
 
     fn shut_down(&mut self) {
         let deadline = self.random.pick::<u64>(&[0, 10, 500, 25_000]);
+        self.deeds = 0;
         let slot = self.slot();
         self.deliver_all();
         let mut model = self.model.lock();

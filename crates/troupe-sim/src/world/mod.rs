@@ -7,6 +7,7 @@
 mod environment;
 mod finish;
 mod groups;
+mod hooks;
 mod outside;
 mod pools;
 mod steps;
@@ -95,6 +96,10 @@ pub struct World {
     next_tree: u32,
     /// Subscriptions of ports: which port, which tag.
     listening: Vec<(u32, u32)>,
+    /// Actors about which a listener does something later.
+    overdue: Vec<usize>,
+    /// How often listeners may still do something.
+    deeds: u32,
     /// Watches of groups.
     watching: Vec<(&'static str, Waiter)>,
     /// Steps so far.
@@ -154,6 +159,8 @@ impl World {
             pools: Vec::new(),
             next_tree: 0,
             listening: Vec::new(),
+            overdue: Vec::new(),
+            deeds: hooks::DEEDS,
             watching: Vec::new(),
             steps: 0,
         }
@@ -170,6 +177,7 @@ impl World {
         for _ in 0..self.profile.steps {
             let action = self.profile.action(&mut self.random);
             self.act(action);
+            self.hook();
             self.verdict()?;
         }
         self.finish()?;
@@ -212,6 +220,7 @@ impl World {
             Action::Listen => self.listen(),
             Action::SetTimer => self.set_timer(),
             Action::CancelTimer => self.cancel_timer(),
+            Action::SetOwnTimer => self.set_own_timer(),
             Action::Group => self.group(),
             Action::WatchGroup => self.watch_group(),
             Action::Share => self.share(),

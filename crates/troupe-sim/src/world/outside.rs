@@ -163,10 +163,23 @@ impl World {
         self.system.inject(&bytes);
     }
 
+    /// Sends one message to this actor, whether it lives or not.
+    pub(super) fn send_to(&mut self, key: usize, kind: Kind) {
+        let (port, me) = self.port();
+        let to = self.model.lock().actors[key].address;
+        let mut bytes = Vec::new();
+        self.write_to(port, me, to, kind, &mut bytes);
+        self.system.inject(&bytes);
+    }
+
     /// Writes the record of a message; whom it is for is chance.
     fn write(&mut self, port: u32, me: Address, kind: Kind, bytes: &mut Vec<u8>) -> usize {
+        let to = self.model.lock().someone();
+        self.write_to(port, me, to, kind, bytes)
+    }
+
+    fn write_to(&mut self, port: u32, me: Address, to: Address, kind: Kind, bytes: &mut Vec<u8>) -> usize {
         let mut model = self.model.lock();
-        let to = model.someone();
         let hops = self.random.below(self.profile.hops + 1);
         let (id, payload) = model.message(Party::Port(port), 0, to, kind, hops);
         let (frame_kind, flags, word, slot) = match kind {

@@ -218,6 +218,7 @@ impl World {
                 self.commit(thread);
             }
             worked |= self.answer_all();
+            self.hook();
             self.flush(shard);
         }
         worked |= self.system.shards().iter().any(|handle| handle.gate.is_filled());

@@ -4,7 +4,7 @@ use troupe_actor::timer::{TimerError, TimerOrder};
 
 use super::World;
 use crate::model::{Kind, Party, State};
-use crate::script::timers::{delay, repeat};
+use crate::script::timers::{FIRST_KEY, delay, repeat};
 
 impl World {
     /// Somebody sets a timer for an actor's place.
@@ -72,6 +72,49 @@ impl World {
         model.require(taken == expected || ends, "TMR-2", || {
             format!("timer {id} of #{}, {timer:?}, can be taken back: {expected}, said: {taken}", timer.key)
         });
+        drop(model);
+        self.check(None);
+    }
+
+    /// An environment sets a timer for the life of an actor that it runs, or takes it back.
+    pub(super) fn set_own_timer(&mut self) {
+        let outside = {
+            let model = self.model.lock();
+            model.live.iter().copied().filter(|key| model.actors[*key].traits.external.is_some()).collect::<Vec<_>>()
+        };
+        if outside.is_empty() {
+            return;
+        }
+        let key = self.random.pick(&outside);
+        let address = self.before_request(key);
+        let number = FIRST_KEY + self.random.below(3);
+        let (delay_ms, repeat) = (delay(&mut self.random), repeat(&mut self.random));
+        let cancels = self.random.permille(350);
+        let mut model = self.model.lock();
+        let (life, ends) = (model.actors[key].incarnation, model.actors[key].ending.is_some());
+        let up = model.actors[key].is_up();
+        if cancels {
+            drop(model);
+            let taken = self.system.cancel_own_timer(address, life, number);
+            let mut model = self.model.lock();
+            // One that comes up may have timers already.
+            let expected = (up || taken) && model.cancel_own_timer(key, number);
+            model.require(taken == expected || ends, "TMR-2", || {
+                format!("timer {number} of #{key} can be taken back: {expected}, said: {taken}")
+            });
+            drop(model);
+            return self.check(None);
+        }
+        let id = model.timer(key, number, repeat);
+        drop(model);
+        let payload = (id as u32).to_le_bytes();
+        let set = self.system.set_own_timer(address, life, number, &TimerOrder { delay_ms, repeat, payload: &payload });
+        let mut model = self.model.lock();
+        model.require(set.is_ok() == up || !up, "TMR-1", || format!("timer {number} of #{key}, which is up: {set:?}"));
+        if set.is_ok() {
+            model.cancel_own_timer(key, number);
+            model.own_timer(id, life, delay_ms);
+        }
         drop(model);
         self.check(None);
     }
