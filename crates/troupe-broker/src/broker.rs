@@ -4,6 +4,7 @@
 //! reading, only when no good route is kept. So after a change returned, every later route has it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::{Mutex, RwLock, RwLockWriteGuard};
 use troupe_actor::id::Address;
@@ -31,6 +32,8 @@ pub struct Broker {
     retained: Mutex<Retained>,
     stamps: Stamps,
     cache: RouteCache,
+    /// The last route was not kept, so the next ones may not be either.
+    is_missing: AtomicBool,
     /// The route of topics that nobody is subscribed to.
     nobody: Arc<Route>,
 }
@@ -66,6 +69,7 @@ impl Broker {
             retained: Mutex::default(),
             stamps: Stamps::default(),
             cache: RouteCache::new(&limits),
+            is_missing: AtomicBool::new(false),
             nobody: Arc::new(Route { shards: vec![Box::default(); shards].into(), ..Route::default() }),
         }
     }
@@ -102,6 +106,13 @@ impl Broker {
         route
     }
 
+    /// Written only when it changes: every publisher reads it.
+    fn notes_missing(&self, is_missing: bool) {
+        if self.is_missing.load(Ordering::Relaxed) != is_missing {
+            self.is_missing.store(is_missing, Ordering::Relaxed);
+        }
+    }
+
     fn remove(&self, subscriptions: &mut Subscriptions, at: u32) {
         if let Some(stamp) = subscriptions.remove(at) {
             self.stamps.changed(stamp);
@@ -135,11 +146,22 @@ impl Topics for Broker {
     fn route(&self, topic: &str) -> Result<Arc<Route>, TopicError> {
         // A topic whose route is kept was checked when it was computed.
         let miss = match self.cache.get(topic, &self.stamps) {
-            Ok(route) => return Ok(route),
+            Ok(route) => {
+                self.notes_missing(false);
+                return Ok(route);
+            }
             Err(miss) => miss,
         };
         check_topic(topic, &self.limits)?;
+        self.notes_missing(true);
         Ok(self.compute(&self.subscriptions.read(), topic, miss))
+    }
+
+    /// Topics whose routes are kept need nothing of the rest.
+    fn expect(&self, topics: &[&[u8]]) {
+        if self.is_missing.load(Ordering::Relaxed) {
+            self.subscriptions.read().fetch(topics);
+        }
     }
 
     /// A member of a queue group gets no last values: they are for each subscriber, and a group is one.

@@ -78,6 +78,11 @@ impl Patterns {
         }
     }
 
+    /// Brings what these topics are found by into the processor's caches.
+    pub fn fetch(&self, topics: &[&[u8]]) {
+        self.literals.fetch(topics);
+    }
+
     /// The one target of what matches the topic, if that is a single pattern which [`Patterns::set_only`]
     /// was told of: nothing else is looked at then.
     pub fn only(&self, topic: &str) -> Option<Target> {

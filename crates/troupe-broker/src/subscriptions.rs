@@ -106,6 +106,11 @@ impl Subscriptions {
         self.entries.get(at).map_or_else(String::new, |entry| self.patterns.pattern(entry.spot))
     }
 
+    /// Brings what these topics are found by into the processor's caches.
+    pub fn fetch(&self, topics: &[&[u8]]) {
+        self.patterns.fetch(topics);
+    }
+
     /// The target of the only subscription that matches, if it is an actor's and in no queue group.
     pub fn only(&self, topic: &str) -> Option<Target> {
         self.patterns.only(topic)

@@ -11,6 +11,9 @@ use crate::routed;
 use crate::shard::{Outbox, published};
 use crate::topics::{Route, Subscription, SubscriptionSpec, Target, TopicError, Unsubscribed};
 
+/// How many messages to publish are looked at together: enough to wait for their memory at the same time.
+const AHEAD: usize = 8;
+
 /// A message that an environment publishes.
 struct Outgoing<'a> {
     publisher: Address,
@@ -25,8 +28,11 @@ impl ActorSystem {
     /// order with the others. With `here`, as [`ActorSystem::inject_here`].
     pub fn inject_published(&self, records: &[u8], here: bool) {
         let mut outboxes: Vec<Outbox> = self.shards.iter().map(|_| Outbox::default()).collect();
-        let mut at = 0;
+        let (mut at, mut expected) = (0, 0);
         while let Some(record) = record::read(records, at) {
+            if at >= expected {
+                expected = self.expect(records, at);
+            }
             let end = at + record.encoded_len();
             let shard = record.target.index as usize % self.shards.len();
             if record.frame.kind == record::kind::PUBLISH {
@@ -40,6 +46,28 @@ impl ActorSystem {
             at = end;
         }
         self.hand_over(&mut outboxes, here);
+    }
+
+    /// Tells the broker what is published from `at` on; where that ends.
+    fn expect(&self, records: &[u8], mut at: usize) -> usize {
+        let mut topics: [&[u8]; AHEAD] = Default::default();
+        let mut count = 0;
+        while let Some(slot) = topics.get_mut(count)
+            && let Some(record) = record::read(records, at)
+        {
+            at += record.encoded_len();
+            if record.frame.kind == record::kind::PUBLISH
+                && let Some((topic, _)) = frame::read_topic(record.frame.payload)
+            {
+                *slot = topic;
+                count += 1;
+            }
+        }
+        // One alone waits as long as it does.
+        if count > 1 {
+            self.shared.hub.topics.expect(topics.get(..count).unwrap_or_default());
+        }
+        at
     }
 
     fn hand_over(&self, outboxes: &mut [Outbox], here: bool) {

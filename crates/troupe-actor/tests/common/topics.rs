@@ -1,7 +1,7 @@
 //! Topics as a test can check them at a glance: a list of subscriptions, and a matcher that splits both
 //! sides. And what a world can do with them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use parking_lot::Mutex;
@@ -16,6 +16,8 @@ use super::World;
 struct State {
     subscriptions: Vec<(String, Subscription)>,
     kept: BTreeMap<String, (Address, Vec<u8>)>,
+    /// Topics that are to be asked for next, in this order.
+    expected: VecDeque<Vec<u8>>,
 }
 
 /// Topics in the simplest way.
@@ -47,6 +49,11 @@ fn check(topic: &str) -> Result<(), TopicError> {
 impl NaiveTopics {
     pub fn new(shards: u32) -> Self {
         Self { shards: shards as usize, state: Mutex::default() }
+    }
+
+    fn is_asked_for(&self, topic: &str) {
+        let next = self.state.lock().expected.pop_front();
+        assert!(next.as_deref().is_none_or(|next| next == topic.as_bytes()), "{topic} came before {next:?}");
     }
 
     fn find(&self, state: &State, topic: &str) -> Arc<Route> {
@@ -81,8 +88,15 @@ impl NaiveTopics {
 
 impl Topics for NaiveTopics {
     fn route(&self, topic: &str) -> Result<Arc<Route>, TopicError> {
+        self.is_asked_for(topic);
         check(topic)?;
         Ok(self.find(&self.state.lock(), topic))
+    }
+
+    fn expect(&self, topics: &[&[u8]]) {
+        let mut state = self.state.lock();
+        assert!(topics.len() > 1 && state.expected.is_empty(), "{topics:?} before {:?}", state.expected);
+        state.expected.extend(topics.iter().map(|topic| topic.to_vec()));
     }
 
     fn subscribe(
@@ -128,6 +142,7 @@ impl Topics for NaiveTopics {
     }
 
     fn retain(&self, topic: &str, publisher: Address, payload: &[u8]) -> Result<Arc<Route>, TopicError> {
+        self.is_asked_for(topic);
         check(topic)?;
         let mut state = self.state.lock();
         if state.kept.len() >= 10 {
@@ -170,6 +185,12 @@ impl World {
     /// Publishes from the port.
     pub fn publish(&self, topic: &str, message: &str) {
         self.system.inject_published(&self.publish_record(0, 0, topic, message.as_bytes()), false);
+    }
+
+    /// Publishes from the port in one go.
+    pub fn publish_all(&self, messages: &[(&str, &str)]) {
+        let records = messages.iter().map(|(topic, message)| self.publish_record(0, 0, topic, message.as_bytes()));
+        self.system.inject_published(&records.collect::<Vec<_>>().concat(), false);
     }
 
     /// Publishes from the port, and keeps it.

@@ -108,6 +108,19 @@ fn an_invalid_topic_of_an_actor_is_refused_and_nothing_else() {
 }
 
 #[test]
+fn what_is_published_in_one_go_is_routed_in_its_order_as_the_broker_was_told() {
+    let (world, log) = (World::new(), Log::default());
+    world.spawn(subscribed(listener(&log, "s", obey), &["t.#"]));
+    for count in [1, 2, 8, 9, 20] {
+        let topics: Vec<String> = (0..count).map(|number| format!("t.{number}")).collect();
+        world.publish_all(&topics.iter().map(|topic| (topic.as_str(), "x")).collect::<Vec<_>>());
+        world.run();
+        let heard: Vec<String> = topics.iter().map(|topic| format!("s {topic} x")).collect();
+        assert_eq!(log.take(), heard);
+    }
+}
+
+#[test]
 fn what_is_published_on_a_topic_that_is_refused_is_a_dead_letter_whoever_hears_of_it() {
     for shards in [1, 2] {
         let (world, log) = (World::sharded(shards), Log::default());

@@ -47,6 +47,24 @@ fn patterns_match_as_the_table_says() {
 }
 
 #[test]
+fn what_is_expected_changes_no_route() {
+    let broker = Broker::new(1, Limits::default());
+    subscribe(&broker, "a.b", actor(0), 7);
+    subscribe(&broker, "a.*", actor(1), 8);
+    let long = "long.".repeat(20) + "end";
+    subscribe(&broker, &long, actor(2), 9);
+    let expected: [&[u8]; 6] = [b"a.b", b"a.c", long.as_bytes(), b"", b"a..b", b"\xff"];
+    for _ in 0..3 {
+        broker.expect(&expected);
+        assert_eq!(tags(&route(&broker, "a.b")), [7, 8]);
+        assert_eq!(tags(&route(&broker, "a.c")), [8]);
+        assert_eq!(tags(&route(&broker, &long)), [9]);
+        assert!(broker.route("a..b").is_err());
+        assert!(route(&broker, "c").is_empty());
+    }
+}
+
+#[test]
 fn over_nats_a_number_sign_would_be_two_patterns_of_which_a_topic_satisfies_exactly_one() {
     for (pattern, exact, more) in [("a.#", "a", "a.>"), ("a.*.#", "a.*", "a.*.>"), ("*.#", "*", "*.>")] {
         for topic in ["a", "a.b", "a.b.c", "b", "b.a", "a.b.c.d"] {
