@@ -28,7 +28,6 @@ pub mod hub;
 pub mod id;
 pub mod interrupt;
 pub mod mailbox;
-mod name;
 mod open_asks;
 #[cfg(troupe_planted)]
 pub mod planted;
@@ -47,6 +46,7 @@ pub mod subscriptions;
 pub mod supervision;
 pub mod sync;
 pub mod system;
+pub mod text;
 pub mod ticker;
 pub mod timer;
 pub mod topics;

@@ -7,10 +7,12 @@ use foldhash::fast::RandomState;
 use papaya::HashMap;
 
 use crate::id::{ActorId, Address};
-use crate::name::Name;
+use crate::text::Text;
 
 /// Longest name, in bytes (`REG-4`).
 const MAX_NAME_BYTES: usize = 255;
+/// Names up to this many bytes lie in the table.
+const SHORT: usize = 22;
 
 /// Who has a name: what a reference is made of. None of it changes as long as the actor lives.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +36,7 @@ struct Entry {
 /// Names and who has them.
 #[derive(Default)]
 pub struct Registry {
-    names: HashMap<Name, Entry, RandomState>,
+    names: HashMap<Text<SHORT>, Entry, RandomState>,
 }
 
 impl Registry {
@@ -44,7 +46,7 @@ impl Registry {
     /// The address of whoever has it.
     pub fn claim(&self, name: &Arc<str>, holder: Holder) -> Result<(), Address> {
         let Holder { address, id, path } = holder;
-        match self.names.pin().try_insert(Name::new(name), Entry { address, id, path: path.map(Box::new) }) {
+        match self.names.pin().try_insert(Text::new(name), Entry { address, id, path: path.map(Box::new) }) {
             Ok(_) => Ok(()),
             Err(occupied) => Err(occupied.current.address),
         }

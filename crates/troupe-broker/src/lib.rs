@@ -17,6 +17,5 @@ mod route;
 mod slab;
 mod stamps;
 mod subscriptions;
-mod text;
 pub mod topic;
 mod trie;

@@ -10,11 +10,11 @@ use std::hint::black_box;
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
 use troupe_actor::id::Address;
+use troupe_actor::text::Text;
 use troupe_actor::topics::Target;
 
 use crate::index::spread;
 use crate::patterns::Ends;
-use crate::text::Text;
 
 /// Topics up to this many bytes need no allocation of their own.
 const SHORT: usize = 30;

@@ -9,11 +9,11 @@
 use std::hash::{BuildHasher, Hasher};
 
 use foldhash::fast::RandomState;
+use troupe_actor::text::Text;
 
 use crate::index::Index;
 use crate::patterns::Ends;
 use crate::slab::{NONE, Slab};
-use crate::text::Text;
 use crate::topic::{Pattern, Tail};
 
 /// Number of the node that every pattern begins at.
