@@ -306,6 +306,31 @@ fn a_tick_whose_handler_begins_to_wait_stays_the_one_that_it_was() {
 }
 
 #[test]
+fn a_tick_of_a_replay_whose_handler_begins_to_wait_stays_the_one_that_it_was() {
+    // TMR-3, TURN-3
+    for consumed in [0, 1] {
+        let world = World::new();
+        let actor = world.spawn_external(ActorSpec { pressure: true, ..external(&world) });
+        world.tell(actor, "a");
+        let order = TimerOrder { delay_ms: 0, repeat: Repeat::Rate(10), payload: b"tick" };
+        world.system.set_timer(actor, world.me, &order, None).unwrap();
+        let crashed = world.only_work(work::TURN);
+        assert_eq!(crashed.texts()[1..], ["a", "tick"]);
+        world.done(&crashed, |out| out.raw(b"no result"));
+        world.done(&world.only_work(work::START), |_| {});
+        world.done(&world.only_work(work::TURN), |_| {});
+        let turn = world.only_work(work::TURN);
+        assert_eq!(turn.texts()[1..], ["tick"]);
+        world.advance(55);
+        world.begun(&turn, consumed, |_| {});
+        world.done_single(&turn, |out| out.consume(1));
+        let turn = world.only_work(work::TURN);
+        assert_eq!(turn.texts()[1..], ["tick"], "one for those of 10 to 50, at once");
+        world.system.kill(actor);
+    }
+}
+
+#[test]
 fn a_tick_in_hand_stays_there_although_its_timer_is_taken_back() {
     for consumed in [0, 1] {
         let world = World::new();

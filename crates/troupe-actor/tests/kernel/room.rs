@@ -8,8 +8,10 @@ use troupe_actor::port::work;
 use troupe_actor::record::FOREVER;
 use troupe_actor::spec::{ActorSpec, Overflow};
 use troupe_actor::status::Status;
+use troupe_actor::supervision::spec::Strategy;
 use troupe_actor::timer::{Repeat, TimerOrder};
 
+use crate::common::tree;
 use crate::common::{Actor, Log, Settled, Work, World, external, puppet, spawn_spec, trap};
 
 /// Marks that were said since the last look.
@@ -101,33 +103,53 @@ fn who_waits_in_front_of_an_actor_that_stops_itself_is_refused_at_once() {
 /// An actor with a turn in hand, a message queued, and a mailbox that is full to the last byte with `fill`.
 fn full(fill: impl FnOnce(&World, Address)) -> (World, Address, Work, u32) {
     let world = World::new();
-    let mut spec = bounded(external(&world), Overflow::Wait, 100);
+    let actor = world.spawn_external(tight(&world));
+    let (turn, send) = fill_up(&world, actor, fill);
+    (world, actor, turn, send)
+}
+
+/// An actor that an environment runs, with room for two messages.
+fn tight(world: &World) -> ActorSpec {
+    let mut spec = bounded(external(world), Overflow::Wait, 100);
     spec.mailbox.max_bytes = 100;
-    let actor = world.spawn_external(spec);
+    spec
+}
+
+fn fill_up(world: &World, actor: Address, fill: impl FnOnce(&World, Address)) -> (Work, u32) {
     world.tell(actor, "first");
     world.run();
     let turn = world.only_work(work::TURN);
     world.tell(actor, "second");
-    fill(&world, actor);
+    fill(world, actor);
     let send = world.send(actor, "third", FOREVER);
     world.run();
     assert_eq!((world.settled(send), world.status(actor).waiting), (None, 1));
-    (world, actor, turn, send)
+    (turn, send)
+}
+
+/// Queues a tick of the life's own timer.
+fn tick(world: &World, actor: Address) {
+    let order = TimerOrder { delay_ms: 1, repeat: Repeat::Once, payload: &[0; 16] };
+    world.system.set_own_timer(actor, 1, 1, &order).unwrap();
+    world.advance(1);
+}
+
+/// The next life comes up, and is given what was queued and what waited.
+fn goes_on(world: &World) {
+    let works = world.work();
+    let start = works.iter().find(|one| one.kind == work::START).unwrap();
+    world.done(start, |_| {});
+    let turn = world.only_work(work::TURN);
+    assert_eq!(turn.texts(), ["second", "third"]);
+    world.done(&turn, |_| {});
 }
 
 #[test]
 fn who_waits_gets_in_when_a_life_takes_its_ticks_with_it() {
-    let (world, actor, turn, send) = full(|world, actor| {
-        let order = TimerOrder { delay_ms: 1, repeat: Repeat::Once, payload: &[0; 16] };
-        world.system.set_own_timer(actor, 1, 1, &order).unwrap();
-        world.advance(1);
-    });
+    let (world, actor, turn, send) = full(tick);
     world.done(&turn, |out| out.crash("boom"));
     assert_eq!((world.settled(send), world.status(actor).queued), (Some(Settled::value("")), 2));
-    world.done(&world.only_work(work::START), |_| {});
-    let turn = world.only_work(work::TURN);
-    assert_eq!(turn.texts(), ["second", "third"]);
-    world.done(&turn, |_| {});
+    goes_on(&world);
 }
 
 #[test]
@@ -144,4 +166,37 @@ fn who_waits_gets_in_when_a_notice_is_taken_back() {
     assert_eq!(turn.texts(), ["second", "third"]);
     assert_eq!((world.settled(send), world.status(actor).waiting), (Some(Settled::value("")), 0));
     world.done(&turn, |_| {});
+}
+
+#[test]
+fn who_waits_gets_in_when_a_life_ends_with_a_linked_one() {
+    // MON-6: the life takes its tick with it, and the place keeps the queue.
+    let (world, actor, turn, send) = full(tick);
+    let other = world.spawn(spawn_spec(Actor::new(|| puppet(&Log::default()))));
+    world.system.link(actor, other);
+    world.run().system.kill(other);
+    world.run();
+    assert_eq!(world.settled(send), None, "the message in hand is let finish");
+    world.done(&turn, |_| {});
+    assert_eq!((world.settled(send), world.status(actor).queued), (Some(Settled::value("")), 2));
+    goes_on(&world);
+}
+
+#[test]
+fn who_waits_gets_in_when_a_supervisor_takes_a_life_down() {
+    let world = World::new();
+    let children = vec![tree::actor("one", tight(&world)), tree::actor("other", tree::plain())];
+    let (all, up) = world.supervise_waiting(tree::tree("all", Strategy::OneForAll, children));
+    world.done(&world.only_work(work::START), |_| {});
+    assert_eq!(world.wait(up), Settled::Supervised(Ok(())));
+    let actor = tree::at(&all, "one");
+    let (turn, send) = fill_up(&world, actor, tick);
+    world.tell(tree::at(&all, "other"), "boom");
+    world.run();
+    world.done(&turn, |_| {});
+    assert_eq!(world.settled(send), None);
+    let works = world.work();
+    world.done(works.iter().find(|one| one.kind == work::STOP).unwrap(), |_| {});
+    assert_eq!((world.settled(send), world.status(actor).queued), (Some(Settled::value("")), 2));
+    goes_on(&world);
 }
