@@ -140,7 +140,7 @@ test('Infinity crosses as the largest word', t => {
   const template = spawnTemplate({ maxRestarts: Infinity, limits: { handlerTime: Infinity } }, DEFAULTS);
   t.is(template.budget.maxRestarts, 0xffffffff);
   t.is(template.handlerTimeMs, 0xffffffff);
-  t.is(requestOptions({ timeout: Infinity }, 5000).timeoutMs, 0xffffffff);
+  t.is(requestOptions({ timeout: Infinity }).timeoutMs, 0xffffffff);
 });
 
 test('an actor runs inline only if its system does', t => {
@@ -149,16 +149,16 @@ test('an actor runs inline only if its system does', t => {
 });
 
 test('options of calls are read as strictly', t => {
-  t.deepEqual(requestOptions({ timeout: '2s' }, 5000), { timeoutMs: 2000, signal: undefined, endless: false });
-  t.is(requestOptions({}, 5000).timeoutMs, 5000);
-  t.is(requestOptions({ timeout: 0 }, 5000).timeoutMs, 1);
-  t.is(requestOptions({ timeout: 0.5 }, 5000).timeoutMs, 1);
+  t.deepEqual(requestOptions({ timeout: '2s' }), { timeoutMs: 2000, signal: undefined, endless: false });
+  t.is(requestOptions({}).timeoutMs, 5000);
+  t.is(requestOptions({ timeout: 0 }).timeoutMs, 1);
+  t.is(requestOptions({ timeout: 0.5 }).timeoutMs, 1);
   t.is(
-    messageOf(() => requestOptions({ timeOut: 5 }, 5000)),
+    messageOf(() => requestOptions({ timeOut: 5 })),
     "timeOut: unknown option; did you mean 'timeout'?",
   );
   t.is(
-    messageOf(() => requestOptions({ signal: {} }, 5000)),
+    messageOf(() => requestOptions({ signal: {} })),
     'signal: expected an AbortSignal, received {}',
   );
   t.deepEqual(stopOptions(undefined), { drain: false, graceMs: 5000 });

@@ -8,8 +8,14 @@ import { type Monitor, PortMonitor } from './monitor.js';
 import { checkName } from './names.js';
 import type { NativeCounters, NativeStatus } from './native.js';
 import { ASK, SEND } from './port.js';
-import type { RefCore } from './ref-core.js';
-import { type RequestOptions, requestOptions, type StopOptions, stopOptions } from './request-options.js';
+import type { RefCore, RefOwner } from './ref-core.js';
+import {
+  DEFAULT_TIMEOUT_MS,
+  type RequestOptions,
+  requestOptions,
+  type StopOptions,
+  stopOptions,
+} from './request-options.js';
 import type { CustomState } from './state.js';
 import { every, onceAfter, type Timer, type TimerOptions } from './timer.js';
 import type { SubscribeActorOptions } from './topics.js';
@@ -79,8 +85,6 @@ const NO_COUNTERS: ActorCounters = Object.freeze({
 
 /** What is known of an actor that nobody has asked. */
 const UNKNOWN: HealthStatus = Object.freeze({ status: 'unknown', text: '' });
-
-const DEFAULT_TIMEOUT_MS = 5000;
 
 /** @internal A status in its public form. */
 export function statusOf(status: NativeStatus): ActorStatus {
@@ -297,20 +301,28 @@ export class ActorRef<in Message = Uint8Array, out Reply = Uint8Array> {
   }
 
   #other(other: unknown): RefCore {
-    if (!isActorRef(other)) throw mismatch('other', 'an actor reference', other);
-    const core = coreOf(other);
-    if (core.owner !== this.#core.owner) throw mismatch('other', 'an actor of this system', other);
-    return core;
+    return coreHere(other, this.#core.owner, 'other');
   }
 
   #request(kind: number, message: Message, options: RequestOptions | undefined): Promise<unknown> {
     if (options === undefined) return this.#core.request(kind, message, DEFAULT_TIMEOUT_MS, undefined);
     try {
-      const { timeoutMs, signal, endless } = requestOptions(options, DEFAULT_TIMEOUT_MS);
+      const { timeoutMs, signal, endless } = requestOptions(options);
       if (endless) this.#core.owner.warnOfEndlessAsk(this.path);
       return this.#core.request(kind, message, timeoutMs, signal);
     } catch (error) {
       return Promise.reject(error);
     }
   }
+}
+
+/**
+ * @internal What stands behind a reference found at `path` to an actor of this system: in another one, the same address is
+ * somebody else's. `expected` says what else might stand there.
+ */
+export function coreHere(value: unknown, owner: RefOwner, path: string, expected = 'an actor reference'): RefCore {
+  if (!isActorRef(value)) throw mismatch(path, expected, value);
+  const core = coreOf(value);
+  if (core.owner !== owner) throw mismatch(path, 'an actor of this system', value);
+  return core;
 }

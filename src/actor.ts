@@ -52,7 +52,10 @@ export interface ActorContext<State = undefined, Message = never> {
   readonly signal: AbortSignal;
   /** Writes log lines. */
   readonly log: ActorLog;
-  /** Sends a message at once, with this actor as its sender. A pool passes it to a member, as `pool.tell` does. */
+  /**
+   * Sends a message at once, with this actor as its sender; to an actor of another system, as from outside. A pool passes it to
+   * a member, as `pool.tell` does.
+   */
   tell<Request>(target: Receiver<Request, unknown>, message: Request): void;
   /**
    * Sends a request; it ends with this life at the latest. Made while a function of the actor is at work, it is made on
@@ -117,9 +120,9 @@ export interface ActorContext<State = undefined, Message = never> {
    * or in the next life. What the handler returns is no reply then.
    */
   stash(): void;
-  /** What was put aside comes next, in its order, once the message in hand is done. */
+  /** What was put aside comes next, in its order, once the message or the notice in hand is done. */
   unstash(): void;
-  /** Stops the actor after the message in hand. */
+  /** Stops the actor after the message in hand, or when `start`, `health` or `down` is done; at once where none of them is at work. */
   stop(): void;
   /** A reply that says no: return it, and the request rejects with `ERR_GUEST_FAILURE`. The actor goes on. */
   fail(reason: unknown): Failure;

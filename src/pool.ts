@@ -1,6 +1,6 @@
 /** Pools: equal actors with a budget each, and one name. */
 import { inspect } from 'node:util';
-import { ActorRef, type ActorStatus, coreOf } from './actor-ref.js';
+import { ActorRef, type ActorStatus, coreHere, coreOf } from './actor-ref.js';
 import { Branch, type ChildCount, type TreeHost } from './branch.js';
 import { mismatch } from './check.js';
 import { createError, type ExitReason } from './errors.js';
@@ -107,9 +107,9 @@ export class Pool<in Message = Uint8Array, out Reply = Uint8Array> extends Branc
 
   /** Stops a member, which leaves the pool. Resolves when it has ended. */
   async stopChild(member: ActorRef<Message, Reply>, options?: StopOptions): Promise<ExitReason> {
-    if (!(member instanceof ActorRef) || (member.path !== '' && !member.path.startsWith(`${this.path}/`))) {
-      throw mismatch('member', `a member of ${this.path}`, member);
-    }
+    const expected = `a member of ${this.path}`;
+    const { path } = coreHere(member, this.host.owner, 'member', expected);
+    if (!path.startsWith(`${this.path}/`)) throw mismatch('member', expected, member);
     this.#router.stale();
     const reason = await member.stop(options);
     this.#router.stale();

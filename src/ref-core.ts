@@ -50,6 +50,12 @@ export interface RefOwner {
   skipTopics(core: RefCore, job: number, tags: readonly number[]): void;
 }
 
+/** An actor of this environment that sends. */
+export interface LocalSender {
+  readonly port: Port;
+  readonly address: Address;
+}
+
 const SHUT_DOWN: ExitReason = Object.freeze({ tag: 'shutdown', text: '' });
 
 /** What a failure means, where the addon says no more than its code. */
@@ -134,25 +140,31 @@ export class RefCore implements Target {
     else owner.port.submit(this, TELL, payload, 0, 0, this.#caller(owner.port.sender));
   }
 
-  /** Sends a message whose sender is an actor of this environment. */
-  tellFrom(sender: Address, incarnation: number, message: unknown): void {
-    const payload = this.#payload(message);
+  /** Sends a message whose sender is an actor of this environment; in another system it comes from outside. */
+  tellFrom({ port, address }: LocalSender, incarnation: number, message: unknown): void {
     const { owner } = this;
-    if (owner.port.closed) owner.countLate();
-    else owner.port.submit(this, TELL, payload, incarnation, 0, sender);
+    if (port !== owner.port) {
+      this.tell(message);
+      return;
+    }
+    const payload = this.#payload(message);
+    if (port.closed) owner.countLate();
+    else port.submit(this, TELL, payload, incarnation, 0, address);
   }
 
   /**
    * Sends a request of an actor of this environment. `context` is that of the request on whose behalf it is made: its
-   * deadline, and who waits for it.
+   * deadline, and who waits for it, which mean nothing in another system.
    */
   askFrom(
+    { port }: LocalSender,
     message: unknown,
     timeoutMs: number,
     signal: AbortSignal | undefined,
     context: Uint8Array | undefined,
   ): Promise<unknown> {
-    return this.request(ASK, message, timeoutMs, signal, this.owner.port.onBehalf, context);
+    if (port !== this.owner.port) return this.request(ASK, message, timeoutMs, signal);
+    return this.request(ASK, message, timeoutMs, signal, port.onBehalf, context);
   }
 
   request(

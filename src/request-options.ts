@@ -19,6 +19,11 @@ export interface StopOptions {
   readonly grace?: Duration | undefined;
 }
 
+/** Longest wait for a reply, or for room in a mailbox, unless told otherwise (`ASK-1`). */
+export const DEFAULT_TIMEOUT_MS = 5000;
+/** Longest orderly end unless told otherwise (`STOP-3`). */
+export const DEFAULT_GRACE_MS = 5000;
+
 const DAY_MS = 86_400_000;
 const anyDuration = duration({ min: 0, max: DAY_MS, infinite: true });
 
@@ -35,9 +40,9 @@ export function forever(value: number): number {
 }
 
 /** Reads the options of an ask or a send. */
-export function requestOptions(options: unknown, defaultMs: number) {
+export function requestOptions(options: unknown) {
   const given = requestShape(options, 'options');
-  const ms = given.timeout ?? defaultMs;
+  const ms = given.timeout ?? DEFAULT_TIMEOUT_MS;
   // A wait of 0 ms would stand for the default further down; it is over within a millisecond.
   return { timeoutMs: Math.max(1, forever(ms)), signal: given.signal, endless: ms === Infinity };
 }
@@ -45,5 +50,5 @@ export function requestOptions(options: unknown, defaultMs: number) {
 /** Reads the options of a stop. */
 export function stopOptions(options: unknown) {
   const given = stopShape(options ?? {}, 'options');
-  return { drain: given.drain ?? false, graceMs: forever(given.grace ?? 5000) };
+  return { drain: given.drain ?? false, graceMs: forever(given.grace ?? DEFAULT_GRACE_MS) };
 }

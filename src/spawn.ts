@@ -3,7 +3,7 @@
  * again, so that a spawn in a loop costs little more than the actor itself.
  */
 import { type AnyDefinition, codecOf, isDefinition } from './actor.js';
-import { ActorRef, coreOf, isActorRef } from './actor-ref.js';
+import { ActorRef, coreHere } from './actor-ref.js';
 import { Beside, type BesideOptions, type BesideOwner } from './beside.js';
 import { CallWaiter } from './call-waiter.js';
 import { isObject, mismatch } from './check.js';
@@ -230,10 +230,8 @@ function writeName(bytes: Uint8Array, name: string): number {
 export function nativePeers(owner: RefOwner, peers: object, at: string): NativePeer[] {
   return Object.entries(peers).map(([name, ref]) => {
     const path = `${at}.${name}`;
-    if (!isActorRef(ref))
-      throw mismatch(path, 'an actor reference; of a pool or a supervisor, one of its children', ref);
-    const { owner: other, index, tagLo, tagHi } = coreOf(ref);
-    if (other !== owner) throw mismatch(path, 'an actor of this system', ref);
+    const expected = 'an actor reference; of a pool or a supervisor, one of its children';
+    const { index, tagLo, tagHi } = coreHere(ref, owner, path, expected);
     return { name, index, tagLo, tagHi };
   });
 }

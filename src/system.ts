@@ -1,7 +1,7 @@
 /** The actor system: where components are loaded, and actors are spawned, found and counted. */
 import { inspect } from 'node:util';
 import { type ActorDefinition, type AnyDefinition, codecOf, isDefinition } from './actor.js';
-import { ActorRef, type ActorStatus, coreOf, isActorRef, statusOf } from './actor-ref.js';
+import { ActorRef, type ActorStatus, coreHere, statusOf } from './actor-ref.js';
 import { type Audit, addLate } from './audit.js';
 import { Broker } from './broker.js';
 import { CallWaiter } from './call-waiter.js';
@@ -382,10 +382,7 @@ export class ActorSystem extends TopicSpace {
     const { to, ...rest } = options ?? {};
     this.#port.flush();
     const { payload, address, target } = this.#letters.contents(letter);
-    if (to !== undefined && !isActorRef(to)) throw mismatch('to', 'an actor reference', to);
-    const { index, tagLo, tagHi } =
-      to === undefined ? { index: address[0], tagLo: address[1], tagHi: address[2] } : coreOf(to);
-    if (to !== undefined && coreOf(to).owner !== this.#owner) throw mismatch('to', 'an actor of this system', to);
+    const [index, tagLo, tagHi] = to === undefined ? address : coreHere(to, this.#owner, 'to').address;
     const path = to?.path ?? (target || undefined);
     await this.#refOf([index, tagLo, tagHi, index, -1], path, undefined, undefined).send(payload, rest);
   }

@@ -1,8 +1,7 @@
 /** One life of an actor that this environment runs, and what its functions see of it. */
 import { type ActorContext, type ActorLog, Failure } from '../actor.js';
-import { type ActorRef, coreOf, isActorRef } from '../actor-ref.js';
+import { type ActorRef, coreHere, coreOf } from '../actor-ref.js';
 import type { Broker, PublishOptions } from '../broker.js';
-import { mismatch } from '../check.js';
 import type { Duration } from '../duration.js';
 import { createError, type TroupeError } from '../errors.js';
 import type { Monitor } from '../monitor.js';
@@ -16,10 +15,14 @@ import type { SubscribeActorOptions } from '../topics.js';
 import { LifeTimers } from './life-timers.js';
 import { EFFECT } from './result.js';
 
-const DEFAULT_TIMEOUT_MS = 5000;
 /** Both halves of a deadline that never comes. */
 const NEVER = 0xffffffff;
-const NOTHING_IN_HAND = 'stash and unstash are for handle, while a message is in hand';
+/** What cannot be put aside, and why. */
+const NO_STASH = {
+  tick: 'a message of its own timer cannot be put aside; set it again',
+  notice: 'the notice of an end cannot be put aside',
+  nothing: 'stash and unstash are for handle, while a message is in hand; unstash is for down, too',
+};
 
 /** The actor whose life it is. */
 export interface LifeOwner {
@@ -33,6 +36,8 @@ export interface LifeOwner {
   refTo(index: number, tagLo: number, tagHi: number): ActorRef;
   write(value: unknown): Uint8Array;
   log(life: Life, level: number, text: string): void;
+  /** Stops the actor, as whoever has a reference to it can. */
+  stop(): void;
 }
 
 /** A life: its state, and whether it is over. */
@@ -60,8 +65,8 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   topic: string | undefined;
   /** It was published before the subscription began. */
   retained = false;
-  /** What is in hand: a tick of its own timer, a message, or neither. */
-  inHand: 'message' | 'tick' | undefined = undefined;
+  /** What is in hand, if anything is: a message, a tick of its own timer, or the notice of an end. */
+  inHand: 'message' | 'tick' | 'notice' | undefined = undefined;
   /** Periods that went by while the tick in hand waited. */
   missed = 0;
   /** Its mailbox, if it is told of it. */
@@ -86,6 +91,15 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
     return this.#alone;
   }
 
+  /** Where what is taken in hand comes from; what comes from nobody was published on nothing either. */
+  comesFrom(index = 0, tagLo = 0, tagHi = 0, topic: string | undefined = undefined, retained = false): void {
+    this.senderIndex = index;
+    this.senderTagLo = tagLo;
+    this.senderTagHi = tagHi;
+    this.topic = topic;
+    this.retained = retained;
+  }
+
   get timers(): LifeTimers {
     this.#timers ??= new LifeTimers(this, this.actor.port);
     return this.#timers;
@@ -95,6 +109,13 @@ export class Life<Owner extends LifeOwner = LifeOwner> {
   ticks(number: number, missed: number): void {
     this.missed = missed;
     this.#timers?.ticked(number);
+  }
+
+  /** It stops when the function at work is done; without one, nothing would come to look, so it is asked to. */
+  stop(): void {
+    if (this.over || this.stopping) return;
+    this.stopping = true;
+    if (this.within === undefined) this.actor.stop();
   }
 
   get signal(): AbortSignal {
@@ -183,9 +204,9 @@ class Context implements ActorContext<unknown, never> {
     const life = this.#life;
     const routes = routesOf(target);
     if (life.over) throw life.overError();
-    const { address } = life.actor;
-    if (routes === undefined) coreOf(target as ActorRef<Request, unknown>).tellFrom(address, life.incarnation, message);
-    else routes.tell(message, member => coreOf(member).tellFrom(address, life.incarnation, message));
+    const { actor, incarnation } = life;
+    if (routes === undefined) coreOf(target as ActorRef<Request, unknown>).tellFrom(actor, incarnation, message);
+    else routes.tell(message, member => coreOf(member).tellFrom(actor, incarnation, message));
   };
 
   readonly ask = <Request, Answer>(
@@ -197,12 +218,12 @@ class Context implements ActorContext<unknown, never> {
     try {
       const routes = routesOf(target);
       if (life.over) throw life.overError();
-      const { timeoutMs, signal, endless } = requestOptions(options, DEFAULT_TIMEOUT_MS);
+      const { timeoutMs, signal, endless } = requestOptions(options);
       const both = signal === undefined ? life.signal : AbortSignal.any([signal, life.signal]);
       const ask = (ref: ActorRef<never, unknown>): Promise<Answer> => {
         const core = coreOf(ref);
         if (endless) core.owner.warnOfEndlessAsk(core.path);
-        return core.askFrom(message, timeoutMs, both, life.within) as Promise<Answer>;
+        return core.askFrom(life.actor, message, timeoutMs, both, life.within) as Promise<Answer>;
       };
       return routes === undefined ? ask(target as ActorRef<Request, Answer>) : routes.ask(message, ask);
     } catch (error) {
@@ -247,9 +268,9 @@ class Context implements ActorContext<unknown, never> {
   };
 
   #other(target: ActorRef<never, unknown>): RefCore {
-    if (!isActorRef(target)) throw mismatch('target', 'an actor reference', target);
+    const core = coreHere(target, coreOf(this.self).owner, 'target');
     if (this.#life.over) throw this.#life.overError();
-    return coreOf(target);
+    return core;
   }
 
   readonly after = (delay: Duration, message: never, options?: TimerOptions): Timer =>
@@ -273,23 +294,24 @@ class Context implements ActorContext<unknown, never> {
   }
 
   readonly stash = (): void => {
-    const { inHand, actor, stashing } = this.#life;
-    if (inHand === 'message') {
-      if (!stashing.includes(EFFECT.stash)) stashing.push(EFFECT.stash);
-      return;
-    }
-    const what = inHand === 'tick' ? 'a message of its own timer cannot be put aside; set it again' : NOTHING_IN_HAND;
-    throw createError('ERR_VALUE', { message: `${actor.self.path}: ${what}`, actor: actor.self.path });
+    const { inHand = 'nothing', stashing } = this.#life;
+    if (inHand !== 'message') throw this.#cannotStash(NO_STASH[inHand]);
+    if (!stashing.includes(EFFECT.stash)) stashing.push(EFFECT.stash);
   };
 
   readonly unstash = (): void => {
-    const { inHand, actor, stashing } = this.#life;
-    if (inHand !== undefined) stashing.push(EFFECT.unstash);
-    else throw createError('ERR_VALUE', { message: `${actor.self.path}: ${NOTHING_IN_HAND}`, actor: actor.self.path });
+    const { inHand, stashing } = this.#life;
+    if (inHand === undefined) throw this.#cannotStash(NO_STASH.nothing);
+    stashing.push(EFFECT.unstash);
   };
 
+  #cannotStash(why: string): TroupeError {
+    const { path } = this.#life.actor.self;
+    return createError('ERR_VALUE', { message: `${path}: ${why}`, actor: path });
+  }
+
   readonly stop = (): void => {
-    this.#life.stopping = true;
+    this.#life.stop();
   };
 }
 

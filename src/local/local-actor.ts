@@ -9,6 +9,7 @@ import type { Monitor } from '../monitor.js';
 import type { NativeEvent } from '../native.js';
 import type { Address, Port } from '../port.js';
 import { nameOf, type RefCore } from '../ref-core.js';
+import { DEFAULT_GRACE_MS } from '../request-options.js';
 import type { Life, LifeOwner } from './life.js';
 
 /** What its environment does for it. */
@@ -100,6 +101,13 @@ export class LocalActor implements LifeOwner {
     const incarnation = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     const ref = new ActorRef<never, unknown>(target);
     return Object.freeze({ ref, reason: Object.freeze({ tag: reason as ReasonTag, text }), incarnation });
+  }
+
+  stop(): void {
+    // Whoever waits for the end has a reference; what may go wrong here is the end of the system, which is one.
+    coreOf(this.self)
+      .stop(false, DEFAULT_GRACE_MS)
+      .catch(() => {});
   }
 
   /** Messages with these tags have no subscription any more, in the turn with this number: others have none of them. */

@@ -227,6 +227,8 @@ export class LocalActors {
     const { start, stop, health } = actor.functions;
     let result: unknown;
     life.within = life.alone;
+    life.comesFrom();
+    life.missed = 0;
     try {
       if (kind === WORK.start && start !== undefined) {
         result = actor.scope.runInAsyncScope(start, actor.functions, actor.config, life.context as never);
@@ -274,7 +276,7 @@ export class LocalActors {
       job.ask = kind === ASK ? words[word + 2]! : undefined;
       if (kind === TIMER) life.ticks(words[word + 2]!, words[from >>> 2]!);
       else life.missed = 0;
-      life.inHand = kind === TIMER ? 'tick' : 'message';
+      life.inHand = kind === TIMER ? 'tick' : kind === DOWN ? 'notice' : 'message';
       life.stashing = [];
       let result: unknown;
       try {
@@ -300,14 +302,12 @@ export class LocalActors {
     const { life, words, bytes } = job;
     const { actor } = life;
     life.within = job.ask === undefined ? life.alone : job.context;
-    life.senderIndex = words[word + 3]!;
-    life.senderTagLo = words[word + 4]!;
-    life.senderTagHi = words[word + 5]!;
-    const isPort = life.senderIndex >= 0x80000000;
     const kindWord = words[word + 1]!;
     const isTopic = (kindWord & 0xffff) === TOPIC;
-    life.topic = isTopic ? topicAt(bytes, from, words[from >>> 2]!) : undefined;
-    life.retained = isTopic && (kindWord & RETAINED) !== 0;
+    const topic = isTopic ? topicAt(bytes, from, words[from >>> 2]!) : undefined;
+    const retained = isTopic && (kindWord & RETAINED) !== 0;
+    life.comesFrom(words[word + 3], words[word + 4], words[word + 5], topic, retained);
+    const isPort = life.senderIndex >= 0x80000000;
     const begin = isTopic ? from + 4 + ((words[from >>> 2]! + 3) & ~3) : from;
     const caller = isPort && !isTopic ? this.#options.callers.take(life.senderTagLo) : undefined;
     let message: unknown;
@@ -333,7 +333,8 @@ export class LocalActors {
     const { down } = actor.functions;
     const told = actor.readDown(words[word + 2]!, bytes.slice(from, from + length));
     if (down === undefined || told === undefined) return undefined;
-    life.senderIndex = life.senderTagLo = life.senderTagHi = 0;
+    life.within = life.alone;
+    life.comesFrom();
     return actor.scope.runInAsyncScope(down, actor.functions, told, life.context as never);
   }
 
@@ -379,6 +380,7 @@ export class LocalActors {
     if (kind === WORK.health) job.effects.push(...healthOf(value));
     this.#answer(job, WORK_DONE);
     if (kind === WORK.stop) life.end();
+    else if (life.stopping) life.actor.stop();
   }
 
   /** Notes the reply to a request. `false` when it cannot be written, which is a crash. */
@@ -416,6 +418,7 @@ export class LocalActors {
     this.#answer(job, WORK_DONE);
     // A probe that fails is an answer: nothing of the actor was lost by it.
     if (job.kind !== WORK.health) life.end();
+    else if (life.stopping) life.actor.stop();
   }
 
   #finish(job: Job): void {
