@@ -128,9 +128,11 @@ test('an actor stops itself from each of its functions, and from what it left ru
     refs.push(await system.spawn(definition, { health: { interval: '20ms' } }));
   }
   target.kill();
-  const ends = await Promise.all(refs.map(async ({ stopped }) => (await stopped).tag));
+  // A wait for ends keeps no process alive.
+  const ended = (ref: ActorRef): boolean => ref.status().exit !== undefined;
+  await until(() => refs.every(ended));
   t.deepEqual(
-    ends,
+    refs.map(ref => ref.status().exit?.tag),
     Object.keys(functions).map(() => 'normal'),
   );
   t.deepEqual(restarts, [], 'a stop that was asked for');
