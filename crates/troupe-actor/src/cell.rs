@@ -1,7 +1,7 @@
 //! A cell: everything the kernel knows about one actor. Plain memory of one shard; the methods
 //! here are the only place where an actor's status changes.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::hint::black_box;
 use std::sync::Arc;
 
@@ -124,15 +124,15 @@ pub struct Place {
 /// Whom an actor watches, who watches it, and whose fate it shares.
 #[derive(Debug, Default)]
 pub struct Bonds {
-    /// Its own watches: tag and target (`MON-1`).
-    pub watches: Vec<(u32, Address)>,
+    /// Its own watches: each tag's target (`MON-1`).
+    pub watches: BTreeMap<u32, Address>,
     /// Actors that watch it, each with its tag.
     pub watchers: Vec<(Address, u32)>,
     /// Linked actors (`MON-6`).
     pub links: Vec<Address>,
     /// Tags of watches that were taken back when their notice may have been queued already, each with
     /// the target of the watch that has the tag now.
-    pub unwanted: Vec<(u32, Option<Address>)>,
+    pub unwanted: BTreeMap<u32, Option<Address>>,
 }
 
 /// What only some actors have.

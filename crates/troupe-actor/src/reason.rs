@@ -10,7 +10,7 @@ pub enum ReasonTag {
     Trap,
     /// The guest's stack was used up.
     StackOverflow,
-    /// The guest's memory limit was reached.
+    /// The guest's memory limit was reached, or that of what waits for it beyond its mailbox's bound.
     Oom,
     /// The handler used up its processor time.
     Deadline,
@@ -105,7 +105,7 @@ impl fmt::Display for ReasonTag {
 pub struct Crash {
     /// Which of the closed list.
     pub tag: ReasonTag,
-    /// What happened, as a sentence.
+    /// What happened, as a sentence; at most [`Crash::MAX_TEXT`] bytes.
     pub message: String,
     /// The kind of trap in the engine's words, such as `unreachable`; empty when it was none.
     pub trap: String,
@@ -116,10 +116,22 @@ pub struct Crash {
 }
 
 impl Crash {
+    /// Longest message, and longest line of a backtrace, in bytes: an ended actor is remembered with its reason,
+    /// and whoever watches it is told.
+    pub const MAX_TEXT: usize = 8 << 10;
+
+    /// What is kept of a text: at most [`Crash::MAX_TEXT`] bytes.
+    #[must_use]
+    pub fn cut(text: &str) -> &str {
+        text.get(..text.floor_char_boundary(Self::MAX_TEXT)).unwrap_or_default()
+    }
+
     /// A crash about which nothing but its tag and a sentence is known.
     #[must_use]
     pub fn new(tag: ReasonTag, message: impl Into<String>) -> Self {
-        Self { tag, message: message.into(), trap: String::new(), backtrace: Vec::new(), stderr: String::new() }
+        let mut message = message.into();
+        message.truncate(Self::cut(&message).len());
+        Self { tag, message, trap: String::new(), backtrace: Vec::new(), stderr: String::new() }
     }
 }
 

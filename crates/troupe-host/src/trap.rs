@@ -19,13 +19,11 @@ pub(crate) fn is_pool_full(error: &wasmtime::Error) -> bool {
 pub(crate) fn crash(error: &wasmtime::Error, state: &HostState) -> Crash {
     let trap = error.downcast_ref::<Trap>().copied();
     let (tag, message) = classify(error, trap, state);
-    Crash {
-        tag,
-        message,
-        trap: trap.map(kind).unwrap_or_default().to_owned(),
-        backtrace: backtrace(error),
-        stderr: state.wasi.as_ref().map(|wasi| wasi.stderr_tail()).unwrap_or_default(),
-    }
+    let mut crash = Crash::new(tag, message);
+    trap.map(kind).unwrap_or_default().clone_into(&mut crash.trap);
+    crash.backtrace = backtrace(error);
+    crash.stderr = state.wasi.as_ref().map(|wasi| wasi.stderr_tail()).unwrap_or_default();
+    crash
 }
 
 /// Classifies what ended a start.
@@ -104,7 +102,9 @@ fn backtrace(error: &wasmtime::Error) -> Vec<String> {
 }
 
 fn frame(frame: &wasmtime::FrameInfo) -> String {
-    let name = frame.func_name().map_or_else(|| format!("function {}", frame.func_index()), str::to_owned);
+    let name = frame
+        .func_name()
+        .map_or_else(|| format!("function {}", frame.func_index()), |name| Crash::cut(name).to_owned());
     match (frame.module().name(), frame.module_offset()) {
         (Some(module), Some(offset)) => format!("{name} ({module} +0x{offset:x})"),
         (None, Some(offset)) => format!("{name} (+0x{offset:x})"),

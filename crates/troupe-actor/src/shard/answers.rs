@@ -4,15 +4,18 @@ use super::Shard;
 use super::chains::INHERITED;
 use super::deliver::failure;
 use crate::ask::{Ask, AskError, AskState};
-use crate::cell::Waiter;
+use crate::cell::{Ending, Waiter};
 use crate::frame::{self, Frame};
 use crate::id::Address;
 use crate::port::write_completion;
-use crate::reason::Crash;
+use crate::reason::{Crash, ExitReason, ReasonTag};
 use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::status::Status;
 use crate::system::CrashedAsk;
+
+/// Bytes that answers, notices, refusals and ticks may take in an actor's mailbox beyond its bound (`OVF-3`).
+pub const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 impl Shard {
     /// Answers an ask that `local` was given. False when there is no such ask any more: it was
@@ -158,6 +161,23 @@ impl Shard {
             }
         }
         self.schedule(local);
+    }
+
+    /// An actor that asks, watches and reports for more than it takes would fill the process's memory, because no bound
+    /// keeps the answers out: its life ends after the turn. Those of environments are bounded there.
+    pub(super) fn look_at_answers(&mut self, local: u32) {
+        let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| !cell.external) else { return };
+        let Some(most) = cell.spec.as_deref().map(|spec| spec.mailbox.max_bytes) else { return };
+        let bytes = cell.mailbox.bytes();
+        if bytes <= most.saturating_add(MAX_ANSWER_BYTES) || cell.ending.is_some() {
+            return;
+        }
+        cell.ending = Some(Ending::Fail);
+        let text = format!(
+            "{bytes} bytes of messages, answers and notices wait for it: its mailbox holds {most}, \
+             and beyond that at most {MAX_ANSWER_BYTES} may"
+        );
+        cell.rare_mut().doom = Some(ExitReason { tag: ReasonTag::Oom, text });
     }
 
     /// Lets a handler wait for these tags: answers that came before are moved to the front.

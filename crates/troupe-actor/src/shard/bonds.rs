@@ -4,7 +4,10 @@
 //! A watch is kept on both sides: here with the watcher, so that a notice it no longer wants never
 //! reaches it (`MON-2`), and with the watched one, who tells.
 
+use std::collections::BTreeMap;
+
 use super::Shard;
+use crate::ask::AskError;
 use crate::backlog::Waiting;
 use crate::cell::{Bonds, Cell, Waiter};
 use crate::frame::{self, Frame, effect};
@@ -13,6 +16,9 @@ use crate::mailbox::TurnInput;
 use crate::reason::{ExitReason, ReasonTag};
 use crate::record::{self, Record};
 use crate::shared::Shared;
+
+/// Most actors that a guest watches at a time (`MON-1`).
+pub const MAX_WATCHES: usize = 1_000;
 
 /// How a watched or linked actor ended.
 pub(super) struct Farewell<'a> {
@@ -27,6 +33,10 @@ impl Shard {
     pub(super) fn bond_effect(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {
         let own = self.address_of(local);
         match frame.kind {
+            effect::MONITOR if !self.may_watch(local, frame.corr) => {
+                let text = format!("monitor {} was not set: a guest has at most {MAX_WATCHES}", frame.corr);
+                self.refuse_effect(shared, local, frame, AskError::MailboxFull, text);
+            }
             effect::MONITOR => self.begin_watch(shared, local, frame.corr, frame.address),
             effect::DEMONITOR => self.end_watch(shared, local, frame.corr),
             effect::LINK => self.link(shared, own, frame.address),
@@ -50,17 +60,21 @@ impl Shard {
         Some(&mut **self.cells.get_mut(local as usize)?.rare_mut().bonds.get_or_insert_default())
     }
 
+    /// Whether there is room for a guest's watch with this tag, in place of the one that has it.
+    fn may_watch(&mut self, local: u32, tag: u32) -> bool {
+        self.bonds(local).is_none_or(|bonds| bonds.watches.len() < MAX_WATCHES || bonds.watches.contains_key(&tag))
+    }
+
     fn begin_watch(&mut self, shared: &Shared, local: u32, tag: u32, target: Address) {
         let own = self.address_of(local);
         // A tag in use is taken over: the guest of an earlier life does not know it any more, and must
         // not be told of what that life watched.
         self.end_watch(shared, local, tag);
         if let Some(bonds) = self.bonds(local) {
-            let taken_over = bonds.unwanted.iter_mut().find(|(unwanted, _)| *unwanted == tag);
-            taken_over.into_iter().for_each(|(_, now)| *now = Some(target));
+            bonds.unwanted.entry(tag).and_modify(|now| *now = Some(target));
             #[cfg(troupe_planted)]
-            bonds.unwanted.retain(|(own, _)| *own != tag || !crate::planted::is(crate::planted::Bug::NoticeInherited));
-            bonds.watches.push((tag, target));
+            bonds.unwanted.retain(|own, _| *own != tag || !crate::planted::is(crate::planted::Bug::NoticeInherited));
+            bonds.watches.insert(tag, target);
         }
         self.send_bond(shared, record::kind::WATCH, target, own, tag, &[]);
     }
@@ -71,18 +85,13 @@ impl Shard {
         else {
             return;
         };
-        match bonds.watches.iter().position(|(known, _)| *known == tag) {
-            Some(at) => {
-                let (_, target) = bonds.watches.swap_remove(at);
-                let taken_over = bonds.unwanted.iter_mut().find(|(unwanted, _)| *unwanted == tag);
-                taken_over.into_iter().for_each(|(_, now)| *now = None);
+        match bonds.watches.remove(&tag) {
+            Some(target) => {
+                bonds.unwanted.entry(tag).and_modify(|now| *now = None);
                 self.send_bond(shared, record::kind::UNWATCH, target, own, tag, &[]);
             }
             // The notice may be queued, and part of the queue may be with the turn that says this.
-            None => {
-                bonds.unwanted.retain(|(unwanted, _)| *unwanted != tag);
-                bonds.unwanted.push((tag, None));
-            }
+            None => drop(bonds.unwanted.insert(tag, None)),
         }
     }
 
@@ -95,41 +104,34 @@ impl Shard {
         let Some(bonds) = rare.bonds.as_mut() else { return };
         let unwanted = std::mem::take(&mut bonds.unwanted);
         #[cfg(troupe_planted)]
-        let unwanted = if crate::planted::is(crate::planted::Bug::NoticeUnwanted) { Vec::new() } else { unwanted };
+        let unwanted = if crate::planted::is(crate::planted::Bug::NoticeUnwanted) { BTreeMap::new() } else { unwanted };
         // Notices are counted with answers.
         if unwanted.is_empty() || (rare.queued_answers == 0 && rare.overflow.is_empty()) {
             return;
         }
-        let (replay, mut replayed) = (rare.replay, 0);
-        for (tag, now) in unwanted {
-            // The watch that has the tag now may have been told at once: its notice is the last one.
-            let own = now.filter(|target| !bonds.watches.contains(&(tag, *target)));
-            let is_it = |frame: &Frame<'_>| frame.kind == frame::kind::DOWN && frame.corr == tag;
-            let is_own = |frame: &Frame<'_>| is_it(frame) && own == Some(frame.address);
-            let mut left = rare.overflow.iter().filter(|(_, frame)| is_own(frame)).count();
-            let mut seen = 0;
-            cell.mailbox.extract(&mut Vec::new(), |frame| {
-                seen += 1;
-                left += usize::from(seen > in_hand && is_own(frame));
-                false
-            });
-            let mut drops = |frame: &Frame<'_>| {
-                left -= usize::from(is_own(frame));
-                is_it(frame) && (!is_own(frame) || left > 0)
-            };
-            // What is left of a crashed turn is in front: one that is dropped does not come again (`TURN-3`).
-            let (mut place, mut seen) = (0, 0);
-            let dropped = cell.mailbox.extract(&mut Vec::new(), |frame| {
-                seen += 1;
-                place += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
-                let drops = seen > in_hand && drops(frame);
-                replayed += u32::from(drops && place + replayed <= replay);
-                drops
-            });
-            rare.queued_answers = rare.queued_answers.saturating_sub(dropped);
-            drop(rare.overflow.extract(|_, frame| drops(frame)));
-            cell.backlog = !rare.overflow.is_empty();
-        }
+        // Once through the queue, however many tags there are.
+        let mut unwanted = Unwanted::new(unwanted, &bonds.watches);
+        rare.overflow.iter().for_each(|(_, frame)| unwanted.count(&frame));
+        let mut seen = 0;
+        cell.mailbox.extract(&mut Vec::new(), |frame| {
+            seen += 1;
+            if seen > in_hand {
+                unwanted.count(frame);
+            }
+            false
+        });
+        // What is left of a crashed turn is in front: one that is dropped does not come again (`TURN-3`).
+        let (replay, mut replayed, mut place, mut seen) = (rare.replay, 0, 0, 0);
+        let dropped = cell.mailbox.extract(&mut Vec::new(), |frame| {
+            seen += 1;
+            place += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
+            let drops = seen > in_hand && unwanted.drops(frame);
+            replayed += u32::from(drops && place <= replay);
+            drops
+        });
+        rare.queued_answers = rare.queued_answers.saturating_sub(dropped);
+        drop(rare.overflow.extract(|_, frame| unwanted.drops(frame)));
+        cell.backlog = !rare.overflow.is_empty();
         if replayed > 0 {
             self.replayed(shared, local, replayed);
         }
@@ -166,14 +168,15 @@ impl Shard {
     }
 
     /// Tells the shard of `to` something about a bond; the same way for this shard, so that order is
-    /// kept and nothing happens in the middle of something else.
+    /// kept and nothing happens in the middle of something else. An environment is as an actor that is gone.
     fn send_bond(&mut self, shared: &Shared, kind: u16, to: Address, from: Address, tag: u32, payload: &[u8]) {
         let frame = Frame { kind, flags: 0, corr: tag, address: from, payload };
         let record = Record { target: to, word: 0, frame };
-        let owner = self.owner(to.index);
-        if to.port().is_some() {
-            return;
-        }
+        let owner = match to.port() {
+            Some(_) if !matches!(kind, record::kind::WATCH | record::kind::LINK) => return,
+            Some(_) => self.index,
+            None => self.owner(to.index),
+        };
         if owner == self.index && kind != record::kind::LINK_DOWN {
             return self.take_bond(shared, &record);
         }
@@ -221,8 +224,10 @@ impl Shard {
         let Some((local, cell)) = self.resolve(to) else { return };
         let Some(rare) = cell.rare.as_deref_mut() else { return };
         let Some(bonds) = rare.bonds.as_mut() else { return };
-        let Some(at) = bonds.watches.iter().position(|watch| *watch == (tag, from)) else { return };
-        bonds.watches.swap_remove(at);
+        if bonds.watches.get(&tag) != Some(&from) {
+            return;
+        }
+        bonds.watches.remove(&tag);
         let frame = Frame { kind: frame::kind::DOWN, flags: 0, corr: tag, address: from, payload };
         let behind = rare.overflow.iter().any(|(waiting, _)| waiting.sender == from);
         #[cfg(troupe_planted)]
@@ -302,6 +307,47 @@ impl Shard {
         let before = rare.end_waiters.len();
         rare.end_waiters.retain(|known| *known != waiter);
         rare.end_waiters.len() != before
+    }
+}
+
+/// Notices that are not wanted any more, by their tags.
+struct Unwanted {
+    tags: BTreeMap<u32, Wanted>,
+}
+
+/// The watch that has a tag now may have been told at once: its notice is the last one.
+struct Wanted {
+    own: Option<Address>,
+    left: usize,
+}
+
+impl Unwanted {
+    fn new(tags: BTreeMap<u32, Option<Address>>, watches: &BTreeMap<u32, Address>) -> Self {
+        let own = |tag: &u32, now: Option<Address>| now.filter(|target| watches.get(tag) != Some(target));
+        let tags = tags.into_iter().map(|(tag, now)| (tag, Wanted { own: own(&tag, now), left: 0 }));
+        Self { tags: tags.collect() }
+    }
+
+    fn of(&mut self, frame: &Frame<'_>) -> Option<&mut Wanted> {
+        if frame.kind == frame::kind::DOWN { self.tags.get_mut(&frame.corr) } else { None }
+    }
+
+    /// Counts a notice of a watch that is wanted.
+    fn count(&mut self, frame: &Frame<'_>) {
+        if let Some(wanted) = self.of(frame).filter(|wanted| wanted.own == Some(frame.address)) {
+            wanted.left += 1;
+        }
+    }
+
+    /// Whether this one goes; asked in the order in which they were counted.
+    fn drops(&mut self, frame: &Frame<'_>) -> bool {
+        match self.of(frame) {
+            Some(wanted) if wanted.own == Some(frame.address) => {
+                wanted.left = wanted.left.saturating_sub(1);
+                wanted.left > 0
+            }
+            found => found.is_some(),
+        }
     }
 }
 

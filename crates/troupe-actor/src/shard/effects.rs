@@ -6,6 +6,7 @@ use super::ahead::GROUP;
 use super::deliver::{Incoming, Terms, Wants};
 use super::subscribe;
 use super::timers::read_order;
+use crate::ask::AskError;
 use crate::chain::{Chain, Context};
 use crate::event::Event;
 use crate::frame::{self, Frame, Frames, effect};
@@ -96,8 +97,8 @@ fn typed_crash(payload: &[u8]) -> Crash {
     let message = parts.next().unwrap_or_default();
     let stack = parts.next().unwrap_or_default();
     let mut crash = Crash::new(ReasonTag::Trap, format!("{name}: {message}"));
-    crash.backtrace =
-        stack.lines().take(16).map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect();
+    let lines = stack.lines().take(16).map(|line| Crash::cut(line.trim()).to_owned());
+    crash.backtrace = lines.filter(|line| !line.is_empty()).collect();
     crash
 }
 
@@ -202,6 +203,28 @@ impl Shard {
         payload.extend_from_slice(request);
         let frame = Frame { kind, flags, corr: frame.corr, address: sender, payload: &payload };
         Record { target, word: incarnation, frame }.write_to(&mut outbox.records);
+    }
+
+    /// An effect is refused: its actor hears of it if it wants to, otherwise a log line says it.
+    pub(super) fn refuse_effect(
+        &mut self,
+        shared: &Shared,
+        local: u32,
+        frame: &Frame<'_>,
+        error: AskError,
+        text: String,
+    ) {
+        if frame.flags & frame::FLAG_REPORT != 0 {
+            let mut payload = (error as u32).to_le_bytes().to_vec();
+            payload.extend_from_slice(text.as_bytes());
+            let own = self.address_of(local);
+            let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
+            let (kind, corr) = (frame::kind::SEND_FAILED, frame.corr);
+            self.take_answer(own, incarnation, Frame { kind, flags: 0, corr, address: own, payload: &payload });
+        } else if shared.is_listened() {
+            let subject = self.subject(local);
+            shared.emit(&Event::Log { subject, level: 2, text });
+        }
     }
 
     fn log(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>) {

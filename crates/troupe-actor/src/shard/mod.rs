@@ -43,6 +43,8 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::sync::Arc;
 
+pub use answers::MAX_ANSWER_BYTES;
+pub use bonds::MAX_WATCHES;
 pub use control::{ActorStatus, Census, EndRequest};
 pub use external::Parked;
 pub use job::{Job, Outcome, Work};

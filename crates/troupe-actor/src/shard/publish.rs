@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Shard;
 use super::deliver::{Incoming, Wants};
 use super::letters::captured;
+use crate::ask::AskError;
 use crate::cell::{Cell, Waiter};
 use crate::counters::LossReason;
 use crate::dead_letter::Loss;
-use crate::event::Event;
 use crate::frame::{self, Frame};
 use crate::id::Address;
 use crate::port::{TopicMessage, write_completion};
@@ -18,7 +18,7 @@ use crate::routed::{self, Routed};
 use crate::shared::Shared;
 use crate::spec::Overflow;
 use crate::status::Status;
-use crate::topics::{Route, Target, TopicError};
+use crate::topics::{Route, Target};
 
 /// Bytes of a topic that a dead letter shows; one that is allowed is no longer (`TOP-5`).
 const MAX_SHOWN_TOPIC: usize = 512;
@@ -76,7 +76,7 @@ impl Shard {
             Ok(route) => self.spread(shared, &Copy { publisher, flags: 0, body: frame.payload }, &route),
             Err(error) => {
                 self.take_unpublished(shared, publisher, frame.payload);
-                self.refuse_topic(shared, local, frame, &error);
+                self.refuse_effect(shared, local, frame, AskError::TopicInvalid, error.to_string());
             }
         }
     }
@@ -109,22 +109,6 @@ impl Shard {
         }
         for group in &route.groups {
             self.try_members(shared, copy, &routed::in_turn(group, shared.random()), false, None);
-        }
-    }
-
-    /// A topic or a pattern of an actor is refused: it hears of it if it wants to, otherwise a log line says it.
-    pub(super) fn refuse_topic(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>, error: &TopicError) {
-        let own = self.address_of(local);
-        if frame.flags & frame::FLAG_REPORT != 0 {
-            let mut payload = (crate::ask::AskError::TopicInvalid as u32).to_le_bytes().to_vec();
-            payload.extend_from_slice(error.to_string().as_bytes());
-            let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
-            let report =
-                Frame { kind: frame::kind::SEND_FAILED, flags: 0, corr: frame.corr, address: own, payload: &payload };
-            self.take_answer(own, incarnation, report);
-        } else if shared.is_listened() {
-            let subject = self.subject(local);
-            shared.emit(&Event::Log { subject, level: 2, text: error.to_string() });
         }
     }
 

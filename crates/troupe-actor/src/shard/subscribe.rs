@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::Shard;
 use super::bonds::has_unwanted;
 use super::publish::Copy;
+use crate::ask::AskError;
 use crate::cell::Cell;
 use crate::counters::LossReason;
 use crate::frame::{self, Frame, Frames, effect};
@@ -65,7 +66,7 @@ impl Shard {
         };
         match result {
             Ok(kept) => self.deliver_kept(shared, local, &kept),
-            Err(error) => self.refuse_topic(shared, local, frame, &error),
+            Err(error) => self.refuse_effect(shared, local, frame, AskError::TopicInvalid, error.to_string()),
         }
     }
 

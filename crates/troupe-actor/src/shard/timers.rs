@@ -6,7 +6,6 @@ use super::deliver::{Incoming, Wants};
 use super::{Job, Shard};
 use crate::ask::AskError;
 use crate::cell::{Cell, Rare};
-use crate::event::Event;
 use crate::frame::{self, Frame, HEADER_BYTES, effect};
 use crate::id::Address;
 use crate::mailbox::TurnInput;
@@ -66,24 +65,9 @@ impl Shard {
         } else if let Some(order) = read_order(frame.payload)
             && let Err(error) = self.arm(shared, local, key, &order, None)
         {
-            self.refuse_timer(shared, local, frame, error);
-        }
-    }
-
-    /// Tells the actor that its timer was not set, or at least its log.
-    fn refuse_timer(&mut self, shared: &Shared, local: u32, frame: &Frame<'_>, error: TimerError) {
-        if frame.flags & frame::FLAG_REPORT != 0 {
             let number = if error == TimerError::TooLarge { AskError::TooLarge } else { AskError::MailboxFull };
-            let mut payload = (number as u32).to_le_bytes().to_vec();
-            payload.extend_from_slice(error.to_string().as_bytes());
-            let own = self.address_of(local);
-            let kind = frame::kind::SEND_FAILED;
-            let report = Frame { kind, flags: 0, corr: frame.corr, address: own, payload: &payload };
-            let incarnation = self.cells.get(local as usize).map_or(0, |cell| cell.incarnation);
-            self.take_answer(own, incarnation, report);
-        } else if shared.is_listened() {
             let text = format!("timer {} was not set: {error}", frame.corr);
-            shared.emit(&Event::Log { subject: self.subject(local), level: 2, text });
+            self.refuse_effect(shared, local, frame, number, text);
         }
     }
 

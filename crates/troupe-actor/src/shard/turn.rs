@@ -366,6 +366,7 @@ impl Shard {
         if self.cells.get(local as usize).is_some_and(has_unwanted) {
             self.drop_unwanted(shared, local, 0);
         }
+        self.look_at_answers(local);
     }
 
     /// Moves a requested end on, or queues the actor for its next turn.

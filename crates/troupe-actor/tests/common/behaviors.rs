@@ -105,6 +105,11 @@ impl Out {
         self.push(kind, 0, tag, target, &[]);
     }
 
+    /// As [`Out::bond`], and wants to hear of a refusal.
+    pub fn bond_reported(&mut self, kind: u16, tag: u32, target: Address) {
+        self.push(kind, frame::FLAG_REPORT, tag, target, &[]);
+    }
+
     pub fn crash(&mut self, text: &str) {
         self.push(effect::CRASH, 0, 0, Address::NONE, text.as_bytes());
     }

@@ -4,6 +4,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod adversaries;
 mod asks;
 mod awaits;
 mod bonds;

@@ -231,7 +231,8 @@ fn a_refused_timer_comes_back_if_the_guest_asked_for_that() {
         world.run();
     }
     let refused = log.take();
-    let expected = "refused 3 18 the payload is too large, or those of the actor's timers together are";
+    let expected =
+        "refused 3 18 timer 3 was not set: the payload is too large, or those of the actor's timers together are";
     assert_eq!(refused.last().map(String::as_str), Some(expected), "{refused:?}");
 }
 

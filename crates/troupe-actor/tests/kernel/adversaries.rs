@@ -1,0 +1,162 @@
+//! Guests that mean harm: each ends in one clear way, and what it makes the kernel keep has a bound.
+
+use troupe_actor::ask::AskError;
+use troupe_actor::frame::{self, effect, kind};
+use troupe_actor::id::Address;
+use troupe_actor::reason::{Crash, ReasonTag};
+use troupe_actor::shard::{MAX_ANSWER_BYTES, MAX_WATCHES};
+use troupe_actor::spec::ActorSpec;
+
+use crate::common::{Actor, Log, Out, Settled, World, each, spawn_spec};
+
+/// An address that nobody has.
+const NOBODY: Address = Address { index: 0, tag: 0xdead };
+
+/// The first `turns` turns end with what `act` says; it is told how many there were before.
+fn floods(log: &Log, turns: u32, act: impl Fn(u32, &mut Out) + Clone + Send + Sync + 'static) -> ActorSpec {
+    let log = log.clone();
+    let mut spec = spawn_spec(Actor::new(move || {
+        let (log, act) = (log.clone(), act.clone());
+        Box::new(move |_, out| {
+            let turn = log.len() as u32;
+            log.add("turn");
+            if turn < turns {
+                act(turn, out);
+            }
+            out.consume(1);
+            Ok(())
+        })
+    }));
+    spec.restart.max_restarts = 0;
+    spec
+}
+
+fn end_of(world: &World, actor: Address) -> (ReasonTag, String) {
+    let exit = world.status(actor).exit.expect("it has ended");
+    (exit.tag, exit.text)
+}
+
+#[test]
+fn an_actor_that_is_owed_more_than_it_takes_ends() {
+    // OVF-3: what is exempt from the mailbox's bound has one of its own.
+    let asks = |_, out: &mut Out| (0..200_000).for_each(|tag| out.ask(NOBODY, tag, 0, b""));
+    let reports = |_, out: &mut Out| (0..200_000).for_each(|tag| out.tell_reported(NOBODY, tag, b""));
+    let watches =
+        |turn: u32, out: &mut Out| (0..200_000u32).for_each(|tag| out.bond(effect::MONITOR, turn << 20 | tag, NOBODY));
+    for act in [asks, reports, watches] {
+        let (world, log) = (World::new(), Log::default());
+        let actor = world.spawn(floods(&log, 10, act));
+        world.tell(actor, "go");
+        world.run();
+        let (tag, text) = end_of(&world, actor);
+        assert_eq!(tag, ReasonTag::Oom, "{text}");
+        assert!(text.ends_with(&format!("beyond that at most {MAX_ANSWER_BYTES} may")), "{text}");
+        assert!(log.len() < 10, "{} turns", log.len());
+    }
+}
+
+#[test]
+fn a_guest_watches_so_many_at_most() {
+    let (world, log) = (World::sharded(2), Log::default());
+    let heard = log.clone();
+    let targets: Vec<Address> = (0..2).map(|_| world.spawn(floods(&Log::default(), 0, |_, _| {}))).collect();
+    let target = targets[0];
+    let actor = world.spawn(spawn_spec(Actor::new(move || {
+        let heard = heard.clone();
+        each(move |frame, out| {
+            match frame.kind {
+                kind::SEND_FAILED => {
+                    heard.add(format!("refused #{} {}", frame.corr, frame::word(frame.payload, 0).unwrap()));
+                }
+                kind::DOWN => heard.add("down"),
+                _ if frame.payload == b"again" => out.bond(effect::MONITOR, 0, target),
+                _ => (0..=MAX_WATCHES as u32).for_each(|tag| out.bond_reported(effect::MONITOR, tag, target)),
+            }
+            Ok(())
+        })
+    })));
+    world.tell(actor, "watch");
+    world.run();
+    let refused = format!("refused #{MAX_WATCHES} {}", AskError::MailboxFull as u32);
+    assert_eq!(log.take(), [refused]);
+    world.tell(actor, "again");
+    world.run();
+    assert_eq!(log.len(), 0, "one in place of another is no more");
+    world.system.kill(target);
+    world.run();
+    assert_eq!(log.take(), vec!["down"; MAX_WATCHES]);
+}
+
+#[test]
+fn taking_back_what_was_never_watched_holds_nobody_up() {
+    // Going through the mailbox for each of them would take minutes.
+    let (world, log) = (World::new(), Log::default());
+    let heard = log.clone();
+    let actor = world.spawn(spawn_spec(Actor::new(move || {
+        let heard = heard.clone();
+        Box::new(move |turn, out| {
+            if turn.frames[0].payload == b"go" {
+                out.bond(effect::MONITOR, 1, NOBODY);
+                out.bond(effect::MONITOR, 2, NOBODY);
+                (2..40_000).for_each(|tag| out.bond(effect::DEMONITOR, tag, NOBODY));
+            }
+            for frame in &turn.frames {
+                heard.add(format!("{}#{}", frame.kind, frame.corr));
+            }
+            Ok(())
+        })
+    })));
+    world.tell(actor, "go");
+    (0..500).for_each(|_| world.tell(actor, vec![7; 15_000]));
+    world.run();
+    let seen = log.take();
+    assert_eq!(seen.iter().filter(|line| line.starts_with("1#")).count(), 501);
+    assert_eq!(seen.last().unwrap(), &format!("{}#1", kind::DOWN));
+    assert_eq!(seen.len(), 502);
+}
+
+#[test]
+fn an_environment_has_no_end_to_be_told_of() {
+    // MON-1: who watches one hears at once that it is no actor, as of one that is gone.
+    for shards in [1, 2] {
+        let (world, log) = (World::sharded(shards), Log::default());
+        let (heard, me) = (log.clone(), world.me);
+        let actor = world.spawn(spawn_spec(Actor::new(move || {
+            let heard = heard.clone();
+            each(move |frame, out| {
+                match frame.kind {
+                    kind::DOWN => {
+                        assert_eq!(frame.address, me);
+                        heard.add(String::from_utf8_lossy(&frame.payload[4..]).replace('\0', ""));
+                    }
+                    _ if frame.payload == b"link" => out.bond(effect::LINK, 0, frame.address),
+                    _ => out.bond(effect::MONITOR, 1, frame.address),
+                }
+                Ok(())
+            })
+        })));
+        world.tell(actor, "watch");
+        world.run();
+        assert_eq!(log.take(), ["no-such-actor"]);
+        world.tell(actor, "link");
+        world.run();
+        assert_eq!(world.status(actor).restarts, 1, "as with an actor that is gone");
+    }
+}
+
+#[test]
+fn what_is_said_of_a_crash_is_cut() {
+    let world = World::new();
+    let actor = world.spawn(spawn_spec(Actor::new(|| {
+        each(|_, out| {
+            let line = "é".repeat(100_000);
+            out.crash(&format!("E\0{line}\0{line}\n{line}\0"));
+            Ok(())
+        })
+    })));
+    let Settled::Crashed(_, crash) = world.wait(world.ask(actor, "x", 1_000)) else { panic!("no crash") };
+    assert!(crash.message.starts_with("E: éé"));
+    assert_eq!(crash.message.len(), Crash::MAX_TEXT - 1, "between two characters");
+    assert_eq!(crash.backtrace.len(), 2);
+    assert!(crash.backtrace.iter().all(|line| line.len() <= Crash::MAX_TEXT));
+}
