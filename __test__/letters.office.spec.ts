@@ -1,15 +1,11 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test from 'ava';
-import { type ActorRef, actor, type DeadLetter, type Logger, text } from '../src/index.js';
+import { type ActorRef, actor, type DeadLetter, text } from '../src/index.js';
 import { createTestSystem } from '../src/testing/index.js';
 import { bytes, textOf } from './helpers/bytes.js';
-import { balanced, guest, systemFor, TRIGGER, until } from './helpers/system.js';
+import { balanced, guest, memoryLogger, systemFor, TRIGGER, until } from './helpers/system.js';
 
-function memoryLogger(): { logger: Logger; lines: string[] } {
-  const lines: string[] = [];
-  const at = (_: object, message: string) => lines.push(message);
-  return { lines, logger: { debug: at, info: at, warn: at, error: at } as Logger };
-}
+const textsOf = (lines: readonly [level: string, message: string][]) => lines.map(([, message]) => message);
 
 const echo = actor({ codec: text(), handle: (message: string) => message });
 
@@ -136,9 +132,30 @@ test.serial('what a listener of dead letters sends is not told to it when it is 
   t.is(heard, 2);
   t.is(system.audit().deadLetters.total, 6);
   t.deepEqual(
-    lines.filter(line => line.startsWith('dead letter')),
+    textsOf(lines).filter(line => line.startsWith('dead letter')),
     ['dead letter to /user/gone from javascript:0: stopped'],
   );
+});
+
+test.serial('nor is what it publishes, to whomever it cannot be given', async t => {
+  const system = await systemFor(t);
+  const full = actor({ codec: text(), handle: () => new Promise<never>(() => {}) });
+  const ref = await system.spawn(full, { subscribe: ['news'], overflow: 'reject', limits: { mailbox: 1 } });
+  for (const message of ['in hand', 'waits']) await ref.send(message);
+  let heard = 0;
+  const published: Promise<number>[] = [];
+  const off = system.on('deadletter', () => {
+    heard += 1;
+    system.publish('news', 'lost', { codec: text() });
+    published.push(system.publish('news', 'lost', { codec: text(), confirm: true }));
+  });
+  system.publish('news', 'lost', { codec: text() });
+  await until(() => published.length > 0);
+  t.is(await published[0], 0);
+  await until(() => system.audit().deadLetters.total >= 3);
+  t.deepEqual([heard, system.audit().deadLetters.total], [1, 3]);
+  // What the end of the system loses is no matter.
+  off();
 });
 
 test('a listener that throws at every dead letter makes none', async t => {
@@ -167,7 +184,7 @@ test('a log has ten lines, and a summary when the minute is over by the clock of
   await system.clock.advance('59s');
   t.is(lines.length, 10);
   await system.clock.advance('2s');
-  t.deepEqual(lines.slice(10), ['990 more dead letters: 990 stopped']);
+  t.deepEqual(textsOf(lines.slice(10)), ['990 more dead letters: 990 stopped']);
 });
 
 test('the first message that an actor drops has its line, whatever else was lost', async t => {
@@ -180,6 +197,6 @@ test('the first message that an actor drops has its line, whatever else was lost
   await system.together(() => {
     for (let count = 0; count < 10; count += 1) full.tell('x');
   });
-  t.deepEqual(lines.slice(10), ['dead letter to /user/full from javascript:0: mailbox-full']);
+  t.deepEqual(textsOf(lines.slice(10)), ['dead letter to /user/full from javascript:0: mailbox-full']);
   t.like(full.status().counters, { refused: 8, losses: { 'mailbox-full': 8 } });
 });

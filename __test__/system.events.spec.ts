@@ -1,15 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import test from 'ava';
-import { ActorSystem, type Logger } from '../src/index.js';
+import { ActorSystem, actor, json } from '../src/index.js';
 import { bytes } from './helpers/bytes.js';
-import { answers, guest, nextEvent, systemFor, TRIGGER, until } from './helpers/system.js';
-
-function memoryLogger(): { logger: Logger; lines: [level: string, message: string][] } {
-  const lines: [string, string][] = [];
-  const at = (level: string) => (_: object, message: string) => lines.push([level, message]);
-  return { lines, logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } as Logger };
-}
+import { answers, guest, memoryLogger, nextEvent, systemFor, TRIGGER, until } from './helpers/system.js';
 
 test('the life of an actor is told in order', async t => {
   const system = await systemFor(t);
@@ -45,6 +39,34 @@ test('without backtraces a crash tells no frames', async t => {
   const crashed = nextEvent(system, 'actor:crashed');
   ref.tell(TRIGGER);
   t.deepEqual((await crashed).backtrace, []);
+});
+
+test('a message is processed when it was handled: not when it was put aside, or could not be read', async t => {
+  const system = await systemFor(t);
+  const seen: string[] = [];
+  system.on('message:received', ({ size }) => seen.push(`received ${size}`));
+  system.on('message:processed', ({ size }) => seen.push(`processed ${size}`));
+  let open = false;
+  const door = actor({
+    codec: json<string, boolean>(),
+    handle(message, { stash, unstash }) {
+      if (message === 'open') {
+        open = true;
+        unstash();
+      } else if (!open) {
+        stash();
+      }
+      return true;
+    },
+  });
+  const ref = await system.spawn(door);
+  await ref.send('later');
+  await system.find(ref.path)!.send(bytes('{'));
+  await until(() => ref.status().queued === 1 && seen.includes('received 1'));
+  t.deepEqual(seen, ['received 7', 'received 1']);
+  await ref.ask('open');
+  await until(() => seen.length === 6);
+  t.deepEqual(seen.slice(2), ['received 6', 'processed 6', 'received 7', 'processed 7']);
 });
 
 test('a listener that was taken off hears nothing', async t => {

@@ -122,7 +122,7 @@ export class Broker {
     topic: string,
     message: unknown,
     options: PublishOptions<never> | undefined,
-    publisher: Address = this.#port.self,
+    publisher: Address = this.#port.sender,
   ): undefined | Promise<number> {
     const given = options === undefined ? {} : publishShape(options, 'options');
     const text = isOrdinary(topic) ? topic : this.#text(topic);

@@ -4,7 +4,14 @@ import { dirname, join } from 'node:path';
 import { setImmediate as loopTurn } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { ExecutionContext } from 'ava';
-import { type ActorRef, ActorSystem, type EventName, type SystemOptions, type TroupeEvents } from '../../src/index.js';
+import {
+  type ActorRef,
+  ActorSystem,
+  type EventName,
+  type Logger,
+  type SystemOptions,
+  type TroupeEvents,
+} from '../../src/index.js';
 
 /** The repository's folder, from wherever this file was built to. */
 export const ROOT = rootOf(dirname(fileURLToPath(import.meta.url)));
@@ -26,6 +33,13 @@ export async function systemFor(t: ExecutionContext, options: SystemOptions = {}
   const system = await ActorSystem.create({ cache: false, logger: false, ...options });
   t.teardown(() => system.shutdown({ deadline: '2s' }));
   return system;
+}
+
+/** A logger that keeps what it is told. */
+export function memoryLogger(): { logger: Logger; lines: [level: string, message: string][] } {
+  const lines: [string, string][] = [];
+  const at = (level: string) => (_: object, message: string) => void lines.push([level, message]);
+  return { lines, logger: { debug: at('debug'), info: at('info'), warn: at('warn'), error: at('error') } };
 }
 
 /** The next event of a kind that `matches`. */

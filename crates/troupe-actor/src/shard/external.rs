@@ -297,16 +297,16 @@ impl Shard {
         let aside = self.apply_stash(shared, local, result, &job.input, &mut front);
         let tick = self.keep_tick(local, &job.input, consumed_end);
         let done = self.requeue_rest(job, consumed_end);
-        let handled = done - aside;
+        let handled = done - aside.len() as u32;
         self.counters.handled += u64::from(handled);
         let asks = Frames::new(job.input.buffer.get(job.input.start..consumed_end).unwrap_or_default())
             .filter(|frame| frame.kind == frame::kind::ASK)
             .count() as u32;
-        if answered != asks || aside > 0 {
+        if answered != asks || !aside.is_empty() {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
         if job.observed != 0 {
-            self.observe_processed(shared, job, consumed_end);
+            self.observe_processed(shared, job, consumed_end, &aside);
         }
         let rest = job.input.count - consumed;
         let Some(cell) = self.cells.get_mut(local as usize) else { return };

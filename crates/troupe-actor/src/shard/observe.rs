@@ -3,15 +3,16 @@
 
 use super::{Job, Shard};
 use crate::event::Event;
-use crate::frame::{Frame, Frames};
+use crate::frame::Frames;
 use crate::shared::Shared;
 
 /// Whether messages can be events at all: `npm run bench -- events` measures a build in which they cannot.
 pub(super) const EVENTS: bool = cfg!(not(troupe_no_events));
 
-/// The payloads of the messages among some frames, by length.
-fn sizes(frames: &[u8]) -> Vec<u32> {
-    Frames::new(frames).filter(Frame::is_message).map(|frame| frame.message_len() as u32).collect()
+/// The payloads of the messages among some frames, by length; those with these numbers are left out.
+fn sizes(frames: &[u8], without: &[u32]) -> Vec<u32> {
+    let wanted = Frames::new(frames).zip(0..).filter(|(frame, number)| frame.is_message() && !without.contains(number));
+    wanted.map(|(frame, _)| frame.message_len() as u32).collect()
 }
 
 impl Shard {
@@ -22,13 +23,13 @@ impl Shard {
             return;
         }
         job.observed = shared.clock.now_ns().max(1);
-        shared.emit(&Event::Received(self.subject(job.local), sizes(job.input.frames())));
+        shared.emit(&Event::Received(self.subject(job.local), sizes(job.input.frames(), &[])));
     }
 
-    /// The messages of a turn up to `end` were handled.
+    /// The messages of a turn up to `end` were handled, but for the frames with the numbers in `aside`.
     #[cold]
-    pub(super) fn observe_processed(&self, shared: &Shared, job: &Job, end: usize) {
-        let handled = sizes(job.input.buffer.get(job.input.start..end).unwrap_or_default());
+    pub(super) fn observe_processed(&self, shared: &Shared, job: &Job, end: usize, aside: &[u32]) {
+        let handled = sizes(job.input.buffer.get(job.input.start..end).unwrap_or_default(), aside);
         if handled.is_empty() {
             return;
         }

@@ -36,7 +36,7 @@ pub(super) fn check_stash(output: &[u8], input: &TurnInput, consumed: u32) -> Op
 
 impl Shard {
     /// Puts messages of a turn aside or drops them, and moves those that were put aside to `front`, in the
-    /// order of the effects. Returns how many of the turn's messages were not handled by it.
+    /// order of the effects. Returns the numbers of the turn's frames whose messages were not handled by it.
     #[cold]
     pub(super) fn apply_stash(
         &mut self,
@@ -45,19 +45,20 @@ impl Shard {
         output: &[u8],
         input: &TurnInput,
         front: &mut Stash,
-    ) -> u32 {
-        let mut aside = 0;
+    ) -> Vec<u32> {
+        let mut aside = Vec::new();
+        let mut note = |number: u32, was: bool| aside.extend(was.then_some(number));
         for frame in Frames::new(output.get(frame::RESULT_HEADER_BYTES..).unwrap_or_default()) {
             match frame.kind {
                 effect::STASH => {
                     let message = Frames::new(input.frames()).nth(frame.corr as usize);
-                    aside += message.map_or(0, |message| u32::from(self.put_aside(shared, local, &message)));
+                    note(frame.corr, message.is_some_and(|message| self.put_aside(shared, local, &message)));
                 }
                 effect::DISCARD => {
                     let message = Frames::new(input.frames()).nth(frame.corr as usize);
                     let unreadable = frame.flags & frame::FLAG_UNREADABLE != 0;
-                    aside +=
-                        message.map_or(0, |message| u32::from(self.drop_of_turn(shared, local, &message, unreadable)));
+                    let was = message.is_some_and(|message| self.drop_of_turn(shared, local, &message, unreadable));
+                    note(frame.corr, was);
                 }
                 effect::UNSTASH => {
                     if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) {

@@ -292,7 +292,7 @@ impl Shard {
         }
         let answered = self.apply_effects(shared, local, behavior.output());
         self.converse(shared, local, &job.input, queued);
-        let (mut front, mut aside) = (None, 0);
+        let (mut front, mut aside) = (None, Vec::new());
         if plan.stashes {
             let front = front.insert(Stash::default());
             aside = self.apply_stash(shared, local, behavior.output(), &job.input, front);
@@ -302,13 +302,13 @@ impl Shard {
         if plan.consumed < job.input.count {
             handled = self.requeue_rest(job, consumed_end);
         }
-        handled -= aside;
+        handled -= aside.len() as u32;
         self.counters.handled += u64::from(handled);
         if answered != job.asks || self.has_open_asks(local) {
             self.remember_open_asks(local, &job.input, consumed_end);
         }
         if EVENTS && job.observed != 0 {
-            self.observe_processed(shared, job, consumed_end);
+            self.observe_processed(shared, job, consumed_end, &aside);
         }
         let slow = job.slow && behavior.was_slow();
         let now = self.now;
@@ -337,7 +337,7 @@ impl Shard {
             self.put_in_front(local, &front);
         }
         self.let_go(local);
-        self.after_turn(shared, local, handled + aside + notices, returned);
+        self.after_turn(shared, local, handled + aside.len() as u32 + notices, returned);
     }
 
     fn after_turn(&mut self, shared: &Shared, local: u32, handled: u32, returned: Range<usize>) {

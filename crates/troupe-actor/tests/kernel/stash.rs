@@ -303,3 +303,17 @@ fn a_crash_behind_others_keeps_what_those_put_aside() {
     assert_eq!(world.only_work(work::TURN).texts(), ["a", "c"]);
     assert_eq!(world.status(actor).counters.failed, 1);
 }
+
+#[test]
+fn what_was_put_aside_is_no_processed_message() {
+    let (world, log) = (World::new(), Log::default());
+    let actor = world.listen().spawn(spec(&log));
+    world.system.shared().listen_to_messages(true);
+    world.events();
+    world.tell_all(actor, &["a", "close", "bcd"]);
+    world.run();
+    assert_eq!(world.events(), ["received [1, 5, 3]", "processed [5] in 0"]);
+    world.tell(actor, "open");
+    world.run();
+    assert_eq!(world.events(), ["received [4]", "processed [4] in 0", "received [1, 3]", "processed [1, 3] in 0"]);
+}
