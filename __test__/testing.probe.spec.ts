@@ -108,6 +108,25 @@ test('a fake guest stands where a component would, and is supervised like one', 
   t.deepEqual([fake.starts, fake.stops], [2, 1]);
 });
 
+test('a fake guest does whatever an actor may be told to do, and refuses what none is', async t => {
+  const system = await createTestSystem({ test: t });
+  const watched = await system.spawn(fakeGuest());
+  const told: string[] = [];
+  const fake = fakeGuest({
+    health: () => ({ status: 'degraded', text: 'as told' }),
+    start: (_: unknown, { monitor }) => void monitor(watched),
+    down: ({ reason }) => told.push(reason.tag),
+  });
+  const ref = await system.spawn(fake, { health: true });
+  watched.kill();
+  await system.clock.advance('6s');
+  t.deepEqual(told, ['killed']);
+  t.deepEqual(ref.health(), { status: 'degraded', text: 'as told' });
+  t.is(fake.starts, 1);
+  t.throws(() => fakeGuest({ handel: () => {} } as never), { code: 'ERR_CONFIG', message: /^definition\.handel/ });
+  t.throws(() => fakeGuest({ down: 'loud' } as never), { code: 'ERR_CONFIG', message: /^definition\.down/ });
+});
+
 test('a fake guest without functions takes everything', async t => {
   const system = await createTestSystem({ test: t });
   const fake = fakeGuest({ codec: text() });

@@ -1,5 +1,5 @@
 /** A fake guest: an actor in JavaScript in the place of a component, which keeps what happened to it. */
-import { ActorDefinition, type ActorFunctions, type AnyCodec, type AnyFunctions } from '../actor.js';
+import { ActorDefinition, type ActorFunctions, type AnyCodec, type AnyFunctions, actor } from '../actor.js';
 import type { Codec } from '../codec.js';
 
 /** What a fake guest does; what is left out does nothing. */
@@ -62,23 +62,25 @@ export function fakeGuest<State = undefined>(
 ): FakeGuest;
 export function fakeGuest(functions: object = {}): unknown {
   const { codec, ...rest } = functions as FakeGuestFunctions<unknown, unknown, unknown> & { readonly codec?: AnyCodec };
+  // An actor has a handler; whatever else is wrong with the functions is refused as an actor's would be.
+  actor({ handle: () => {}, ...functions } as never);
   return new FakeGuest(rest, codec);
 }
 
 function recorded(functions: Partial<AnyFunctions>, record: Record<unknown>): AnyFunctions {
-  const { start, handle, stop } = functions;
   return {
+    ...functions,
     start: (config, context) => {
       record.starts += 1;
-      return start?.(config, context);
+      return functions.start?.(config, context);
     },
     handle: (message, context) => {
       record.messages.push(Object.freeze({ message, incarnation: context.incarnation }));
-      return handle?.(message, context);
+      return functions.handle?.(message, context);
     },
     stop: context => {
       record.stops += 1;
-      return stop?.(context);
+      return functions.stop?.(context);
     },
   };
 }
