@@ -3,7 +3,6 @@
  * handlers that run on the thread of the system they belong to.
  */
 import type { ActorRef, Down } from './actor-ref.js';
-import type { PublishOptions } from './broker.js';
 import { isObject, mismatch } from './check.js';
 import type { Codec } from './codec.js';
 import type { Duration } from './duration.js';
@@ -13,6 +12,7 @@ import type { Queued } from './queued.js';
 import type { Receiver } from './receiver.js';
 import type { RequestOptions } from './request-options.js';
 import type { Timer, TimerOptions } from './timer.js';
+import type { TopicSpace } from './topic-space.js';
 import type { SubscribeActorOptions } from './topics.js';
 
 /** Writes log lines of an actor; they become `log` events. */
@@ -68,27 +68,8 @@ export interface ActorContext<State = undefined, Message = never> {
   join(group: string): boolean;
   /** Leaves a group. */
   leave(group: string): boolean;
-  /** Publishes at once, with this actor as the publisher; with `confirm`, as `system.publish` does. */
-  publish<Published = Uint8Array>(
-    topic: string,
-    message: Published,
-    options: PublishOptions<Published> & { readonly confirm: true },
-  ): Promise<number>;
-  /** Publishes a value at once, with this actor as the publisher. */
-  publish<Published = Uint8Array>(
-    topic: string,
-    message: Published,
-    options: PublishOptions<Published> & {
-      readonly codec: Codec<Published, unknown>;
-      readonly confirm?: false | undefined;
-    },
-  ): void;
-  /** Publishes bytes at once, with this actor as the publisher. */
-  publish(
-    topic: string,
-    message: Uint8Array,
-    options?: PublishOptions & { readonly confirm?: false | undefined },
-  ): void;
+  /** Publishes at once, as `system.publish` does, with this actor as the publisher. */
+  readonly publish: TopicSpace['publish'];
   /** Subscribes the actor, as `ref.subscribe` does: over its restarts, until its end. */
   subscribe(pattern: string, options?: SubscribeActorOptions): boolean;
   /** Takes a subscription back, as `ref.unsubscribe` does. */

@@ -6,13 +6,14 @@
  *     node guests/assemblyscript/build.mjs ACTOR.ts -o ACTOR.wasm
  */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs, promisify } from 'node:util';
+import { promisify } from 'node:util';
 import { componentEmbed, componentNew } from '@bytecodealliance/jco-transpile/wasm-tools';
+import { command } from '../command.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const WIT = join(dirname(HERE), 'wit');
@@ -54,18 +55,4 @@ export async function build(source) {
   }
 }
 
-async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { output: { type: 'string', short: 'o' } },
-  });
-  const [source] = positionals;
-  if (source === undefined) {
-    console.error('usage: node guests/assemblyscript/build.mjs ACTOR.ts [-o ACTOR.wasm]');
-    process.exitCode = 2;
-    return;
-  }
-  writeFileSync(values.output ?? source.replace(/\.ts$/, '.wasm'), await build(source));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+await command(import.meta.url, build);

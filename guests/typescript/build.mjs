@@ -5,12 +5,11 @@
  *
  *     node guests/typescript/build.mjs ACTOR.ts -o ACTOR.wasm
  */
-import { writeFileSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { componentize } from 'componentize-qjs';
 import * as esbuild from 'esbuild';
+import { command } from '../command.mjs';
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SDK = join(HERE, 'sdk');
@@ -74,19 +73,4 @@ export async function build(source, { warn = console.warn } = {}) {
   return component;
 }
 
-async function main() {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { output: { type: 'string', short: 'o' } },
-  });
-  const [source] = positionals;
-  if (source === undefined) {
-    console.error('usage: node guests/typescript/build.mjs ACTOR.ts [-o ACTOR.wasm]');
-    process.exitCode = 2;
-    return;
-  }
-  const output = values.output ?? source.replace(/\.[cm]?[jt]s$/, '.wasm');
-  writeFileSync(output, await build(source));
-}
-
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+await command(import.meta.url, build);
