@@ -287,6 +287,8 @@ impl Workers {
                 }
                 std::hint::spin_loop();
             }
+            // Whoever has work goes first: it is often the very thread that this one waits for.
+            std::thread::yield_now();
             if start.elapsed() >= SPIN {
                 return false;
             }
