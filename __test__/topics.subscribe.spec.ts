@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { setImmediate as loopTurn } from 'node:timers/promises';
 import test from 'ava';
 import { json, type TopicMessage, TroupeError } from '../src/index.js';
@@ -40,6 +41,17 @@ test('an unsubscribe is final, for what waits too', async t => {
   await until(() => seen.length > 0);
   await loopTurn();
   t.deepEqual(seen, ['a 3']);
+});
+
+test('a callback runs in the context it was given in', async t => {
+  const system = await systemFor(t);
+  const storage = new AsyncLocalStorage<string>();
+  const seen: unknown[] = [];
+  const subscription = storage.run('subscriber', () => system.subscribe('a', () => seen.push(storage.getStore())));
+  storage.run('publisher', () => system.publish('a', bytes('1')));
+  await until(() => seen.length === 1);
+  t.deepEqual(seen, ['subscriber']);
+  subscription.unsubscribe();
 });
 
 test('a full buffer drops the newest or the oldest, and counts them', async t => {

@@ -1,8 +1,8 @@
 /** Publish and subscribe, as this environment does it. A message for several subscriptions crosses once. */
-import { AsyncResource } from 'node:async_hooks';
 import type { ActorRef } from './actor-ref.js';
 import { type Check, flag, instance, integer, mismatch, oneOf, shape } from './check.js';
 import type { Codec } from './codec.js';
+import { inContext } from './context.js';
 import { createError, errorFromNative, rethrown, type TroupeError } from './errors.js';
 import { parseFailure } from './failures.js';
 import type { NativeSubscription } from './native.js';
@@ -253,7 +253,7 @@ export class Broker {
   /** A callback in the context it was given in; what it throws ends neither the subscription nor anything else. */
   #callback(callback: (message: unknown) => unknown, patterns: readonly string[]): (message: unknown) => void {
     const what = `subscription ${patterns.join(', ')}`;
-    const bound = AsyncResource.bind(callback);
+    const bound = inContext(callback);
     const fail = (error: unknown): void => this.#options.failed(what, error);
     return message => {
       try {

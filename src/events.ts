@@ -2,9 +2,9 @@
  * What observers are told (`system.on`, and channels of `node:diagnostics_channel`). An event
  * decides nothing: a listener that throws becomes an event of its own (`FAIL-4`).
  */
-import { AsyncResource } from 'node:async_hooks';
 import { type Channel, channel } from 'node:diagnostics_channel';
 import { type ActorRef, coreOf } from './actor-ref.js';
+import { inContext } from './context.js';
 import type { DeadLetter, DeadLetterOffice } from './dead-letters.js';
 import { createError, type ExitReason } from './errors.js';
 import { detailsOf } from './event-details.js';
@@ -287,7 +287,7 @@ export class EventHub {
     }
     // A listener runs in the context it was added in, whatever caused the event.
     const own = name === 'deadletter' ? asObserver(listener as Listener) : (listener as Listener);
-    const bound: Listener = AsyncResource.bind(own);
+    const bound: Listener = inContext(own);
     const set = this.#listeners.get(name) ?? new Set();
     this.#listeners.set(name, set.add(bound));
     this.#tell();

@@ -1,5 +1,5 @@
 /** Monitors: one notice when an actor has ended for good (`MON-1`). */
-import { AsyncResource } from 'node:async_hooks';
+import { inContext } from './context.js';
 import type { ExitReason } from './errors.js';
 import { parseJson } from './failures.js';
 import type { RefCore } from './ref-core.js';
@@ -24,7 +24,7 @@ export class PortMonitor implements Monitor, Waiter {
   constructor(core: RefCore, callback: OnEnd) {
     this.#core = core;
     // It is called in the context that it was set in, whatever ended the actor.
-    this.#callback = AsyncResource.bind(callback);
+    this.#callback = inContext(callback);
     this.#watch();
   }
 

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use bytes::{Buf, BytesMut};
 use napi::sys;
 use parking_lot::Mutex;
 use troupe_actor::ask::AskError;
@@ -51,8 +52,8 @@ struct State {
     /// Which buffer completions go to.
     current: usize,
     used: usize,
-    /// What did not fit, whole completions.
-    overflow: Vec<u8>,
+    /// What did not fit, whole completions. Taken from its front without moving what is behind.
+    overflow: BytesMut,
     /// Payloads that are fetched, each with the slot that it is for.
     large: HashMap<u32, (u32, Vec<u8>)>,
     /// Bytes of those that are events.
@@ -93,7 +94,7 @@ impl EnvPort {
                 buffers: None,
                 current: 0,
                 used: 0,
-                overflow: Vec::new(),
+                overflow: BytesMut::new(),
                 large: HashMap::new(),
                 large_events: 0,
                 next_large: 1,
@@ -122,7 +123,7 @@ impl EnvPort {
     pub fn close(&self) -> (Option<[Slab; 2]>, sys::napi_threadsafe_function) {
         let mut state = self.state.lock();
         let wake = std::mem::replace(&mut state.wake.0, std::ptr::null_mut());
-        state.overflow = Vec::new();
+        state.overflow = BytesMut::new();
         state.large = HashMap::new();
         (state.buffers.take(), wake)
     }
@@ -324,7 +325,11 @@ impl State {
             self.used += end;
             self.topics_here.count += topics.count;
             self.topics_here.bytes += topics.bytes;
-            self.overflow.drain(..end);
+            self.overflow.advance(end);
+            if self.overflow.is_empty() {
+                // A flood's memory is given back.
+                self.overflow = BytesMut::new();
+            }
         }
     }
 
