@@ -72,6 +72,15 @@ test('every option and its default is on the options page', () => {
   );
 });
 
+test('every event is on the events page, and no other', () => {
+  const names = /^const EVENT_NAMES.*?\{\n(.*?)^\};/ms.exec(read('src/events.ts'))[1];
+  const told = [...names.matchAll(/^ {2}'?([a-z:-]+)'?: true,$/gm)].map(([, name]) => name);
+  const section = read('docs/reference/events.md').split(/^## /m)[1];
+  const listed = [...section.matchAll(/^\| `([a-z:-]+)` \|/gm)].map(([, name]) => name);
+  assert.ok(told.length > 20, told.join());
+  assert.deepEqual(listed.sort(), told.sort());
+});
+
 test('every rule that the code refers to is on the semantics page', () => {
   const page = read('docs/explanation/semantics.md');
   const code = [...CRATES.flatMap(rustSources), ...sources(['src'], /\.ts$/)];
