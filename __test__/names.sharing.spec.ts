@@ -1,5 +1,9 @@
 import test from 'ava';
 import { type ActorRef, actor, child, text } from '../src/index.js';
+import type { NativeFound } from '../src/native.js';
+import type { Port } from '../src/port.js';
+import { tableFull } from '../src/slots.js';
+import { SpawnOrGet } from '../src/spawn-or-get.js';
 import { createTestSystem } from '../src/testing/index.js';
 import { guest, systemFor, until } from './helpers/system.js';
 
@@ -157,4 +161,14 @@ test('a mailbox tells when it fills up and when it is empty enough, if anybody l
   await fill();
   t.deepEqual(seen, ['/user/busy 8/10', 'low true']);
   off();
+});
+
+test('who cannot be waited for is not taken to have come up', async t => {
+  const found: NativeFound = [1, 2, 3, 4, 5, '/user/shared'];
+  const native = { find: () => found, joinStart: () => t.fail('the call was refused before') };
+  const port = { native, flush() {}, call: () => Promise.reject(tableFull()) };
+  const sharing = new SpawnOrGet(port as unknown as Port);
+  const never = () => Promise.reject(new Error('nobody is spawned, and nobody is found'));
+  const error = await t.throwsAsync(sharing.get('shared', never, never as never), { code: 'ERR_MAILBOX_FULL' });
+  t.regex(String(error?.message), /requests wait for an answer/);
 });

@@ -57,7 +57,8 @@ export class SpawnOrGet {
   /** Waits for a start that somebody else asked for; `false` when the actor ends or has ended. */
   async #hasComeUp([index, tagLo, tagHi, , , path]: NativeFound, name: string): Promise<boolean> {
     const { native } = this.#port;
-    let state = UP;
+    // Until the addon says otherwise: a call that cannot even be made rejects below.
+    let state = STARTING;
     const context = { message: `spawnOrGet ${name}: it did not come up`, actor: path };
     const waiter = new CallWaiter(() => state, context);
     // Where there is nothing to wait for, the slot is given back at once.
