@@ -163,7 +163,9 @@ pub trait Topics: Send + Sync {
         pattern: &str,
         subscription: Subscription,
         retained: &mut dyn FnMut(&str, Address, &[u8]),
-    ) -> Result<(), TopicError>;
+    ) -> Result<(), TopicError> {
+        self.replace(subscription.tag, pattern, subscription, retained)
+    }
 
     /// As [`Topics::subscribe`], in place of the owner's subscription `replaced`, in one step: no message comes
     /// between the two, and what the other one had been given is given again, even to one that asks for one copy.
@@ -205,15 +207,6 @@ pub struct NoTopics;
 
 impl Topics for NoTopics {
     fn route(&self, _topic: &str) -> Result<Arc<Route>, TopicError> {
-        Err(TopicError::Unavailable)
-    }
-
-    fn subscribe(
-        &self,
-        _pattern: &str,
-        _subscription: Subscription,
-        _retained: &mut dyn FnMut(&str, Address, &[u8]),
-    ) -> Result<(), TopicError> {
         Err(TopicError::Unavailable)
     }
 

@@ -165,15 +165,6 @@ impl Topics for Broker {
     }
 
     /// A member of a queue group gets no last values: they are for each subscriber, and a group is one.
-    fn subscribe(
-        &self,
-        pattern: &str,
-        subscription: Subscription,
-        retained: &mut dyn FnMut(&str, Address, &[u8]),
-    ) -> Result<(), TopicError> {
-        self.replace(subscription.tag, pattern, subscription, retained)
-    }
-
     fn replace(
         &self,
         replaced: u32,

@@ -99,15 +99,6 @@ impl Topics for NaiveTopics {
         state.expected.extend(topics.iter().map(|topic| topic.to_vec()));
     }
 
-    fn subscribe(
-        &self,
-        pattern: &str,
-        subscription: Subscription,
-        retained: &mut dyn FnMut(&str, Address, &[u8]),
-    ) -> Result<(), TopicError> {
-        self.replace(subscription.tag, pattern, subscription, retained)
-    }
-
     fn replace(
         &self,
         replaced: u32,

@@ -34,24 +34,15 @@ impl Topics for Slow {
         NoTopics.route(topic)
     }
 
-    fn subscribe(
+    fn replace(
         &self,
+        _replaced: u32,
         _pattern: &str,
         _subscription: Subscription,
         _retained: &mut dyn FnMut(&str, Address, &[u8]),
     ) -> Result<(), TopicError> {
         self.begun.send(()).unwrap();
         self.go_on.lock().recv_timeout(PATIENCE).map_err(|_| TopicError::Unavailable)
-    }
-
-    fn replace(
-        &self,
-        _replaced: u32,
-        pattern: &str,
-        subscription: Subscription,
-        retained: &mut dyn FnMut(&str, Address, &[u8]),
-    ) -> Result<(), TopicError> {
-        self.subscribe(pattern, subscription, retained)
     }
 
     fn unsubscribe(&self, _owner: Address, _tag: u32) -> bool {
