@@ -140,13 +140,17 @@ impl EnvPort {
 
     /// Something that may happen before anybody can listen.
     pub fn host_event(&self, event: Event) {
-        if self.listens() {
-            return self.event(&event);
+        {
+            // Looked at under the lock: whoever begins to listen takes what is here afterwards.
+            let mut early = self.early.lock();
+            if !self.listens() {
+                if early.len() < MAX_EARLY_EVENTS {
+                    early.push(event);
+                }
+                return;
+            }
         }
-        let mut early = self.early.lock();
-        if early.len() < MAX_EARLY_EVENTS {
-            early.push(event);
-        }
+        self.event(&event);
     }
 
     /// Hands the filled buffer to JavaScript: its number in the top bit, its bytes below.

@@ -135,11 +135,14 @@ impl Core {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Keeps a component; the number is what TypeScript holds.
+    /// Keeps a component; the number is what TypeScript holds. One that was loaded before has it already.
     pub fn add_component(&self, component: Arc<LoadedComponent>) -> u32 {
         let mut components = self.components.write();
-        components.push(component);
-        (components.len() - 1) as u32
+        let place = components.iter().position(|known| Arc::ptr_eq(known, &component)).unwrap_or(components.len());
+        if place == components.len() {
+            components.push(component);
+        }
+        place as u32
     }
 
     /// Keeps what actors are made from; the number is what TypeScript holds.
