@@ -24,9 +24,9 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// Appends to the inbox, empties `outbox`, and wakes the driver if it sleeps.
-    pub fn push(&self, outbox: &mut Outbox) {
-        {
+    /// Appends to the inbox, empties `outbox`, and wakes the driver if it sleeps. Returns how many bytes wait then.
+    pub fn push(&self, outbox: &mut Outbox) -> usize {
+        let waiting = {
             let mut inbox = self.inbox.lock();
             if inbox.is_empty() {
                 std::mem::swap(&mut *inbox, outbox);
@@ -36,8 +36,16 @@ impl Gate {
                 outbox.records.clear();
             }
             self.filled.store(true, Ordering::SeqCst);
-        }
+            inbox.records.len()
+        };
         self.ring();
+        waiting
+    }
+
+    /// Bytes that wait in the inbox.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.inbox.lock().records.len()
     }
 
     /// Appends records to the inbox and wakes the driver if it sleeps.

@@ -303,14 +303,27 @@ impl Mailbox {
     }
 
     /// Drops the first frame that `pick` wants; returns whether there was one.
-    pub fn remove_first(&mut self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
-        let mut done = false;
-        self.extract(&mut Vec::new(), |frame| {
-            let found = !done && pick(frame);
-            done |= found;
-            found
-        });
-        done
+    pub fn remove_first(&mut self, pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        self.remove_from(self.cursor, pick)
+    }
+
+    /// As [`Mailbox::remove_first`], from a frame in front on: what lies before the one that goes is not touched.
+    fn remove_from(&mut self, front_at: usize, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        let found = cut_out(&mut self.front, front_at, &mut pick).or_else(|| cut_out(&mut self.back, 0, &mut pick));
+        let Some(len) = found else { return false };
+        self.count -= 1;
+        self.bytes -= len;
+        if self.count == 0 {
+            // `MBX-6`
+            *self = Self::new(self.splits);
+        }
+        true
+    }
+
+    /// Whether there is a frame that `pick` wants, of those that do not lie with a running turn.
+    pub fn any(&self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+        let front = frame::Frames::new(self.front.get(self.cursor..).unwrap_or_default());
+        front.chain(frame::Frames::new(&self.back)).any(|frame| pick(&frame))
     }
 
     /// Drops the oldest frame that `pick` wants; returns whether there was one. Only for a mailbox
@@ -329,14 +342,21 @@ impl Mailbox {
             self.bytes -= len;
             return true;
         }
-        let (mut done, mut is_head) = (false, true);
-        self.extract(&mut Vec::new(), |frame| {
-            // The head was looked at.
-            let found = !std::mem::take(&mut is_head) && !done && pick(frame);
-            done |= found;
-            found
-        });
-        done
+        // The head was looked at.
+        self.remove_from(self.cursor + head.encoded_len(), pick)
+    }
+}
+
+/// Cuts the first frame out that `pick` wants, from the one at `at` on; how long it was.
+fn cut_out(frames: &mut Vec<u8>, mut at: usize, pick: &mut impl FnMut(&Frame<'_>) -> bool) -> Option<usize> {
+    loop {
+        let frame = frame::read(frames, at)?;
+        let len = frame.encoded_len();
+        if pick(&frame) {
+            frames.drain(at..at + len);
+            return Some(len);
+        }
+        at += len;
     }
 }
 

@@ -91,11 +91,15 @@ impl Shared {
         }
     }
 
-    /// Hands an outbox over to its shard and wakes the shard's worker if it sleeps.
-    pub fn push(&self, shard: u32, outbox: &mut Outbox) {
-        if let Some(gate) = self.gates.get(shard as usize) {
-            gate.push(outbox);
-        }
+    /// Hands an outbox over to its shard and wakes the shard's worker if it sleeps. Returns how many bytes wait there.
+    pub fn push(&self, shard: u32, outbox: &mut Outbox) -> usize {
+        self.gates.get(shard as usize).map_or(0, |gate| gate.push(outbox))
+    }
+
+    /// Bytes that wait for a shard.
+    #[must_use]
+    pub fn waiting(&self, shard: u32) -> usize {
+        self.gates.get(shard as usize).map_or(0, |gate| gate.waiting())
     }
 
     /// From when on an event says that something takes long; never before it is called.

@@ -82,8 +82,10 @@ impl Subscriptions {
             Some((known, held)) if held.is_like(spec) => {
                 Some(Slot { number: known.number, tag: known.tag, ends: None })
             }
+            // No number is used twice, so there are as many for good.
+            _ if next >= OUTSIDE_TAG => None,
             Some((known, _)) => Some(Slot { number: next, tag: known.tag, ends: Some(known.number) }),
-            None if self.known.len() >= MAX_PER_ACTOR || next >= OUTSIDE_TAG => None,
+            None if self.known.len() >= MAX_PER_ACTOR => None,
             None => Some(Slot { number: next, tag: tag.unwrap_or(OUTSIDE_TAG | next), ends: None }),
         }
     }
@@ -218,5 +220,8 @@ mod tests {
         }
         assert_eq!(add(&mut all, Some(u32::MAX >> 1), "a"), None);
         assert!(add(&mut all, Some(3), "b").is_some(), "one in place of another");
+        all.last = OUTSIDE_TAG - 1;
+        assert_eq!(add(&mut all, Some(3), "c"), None, "no number is left");
+        assert!(add(&mut all, Some(3), "b").is_some(), "the same one again needs none");
     }
 }

@@ -50,6 +50,7 @@ pub use external::Parked;
 pub use job::{Job, Outcome, Work};
 pub use joining::Joined;
 pub use look::Patience;
+pub use publish::MAX_PUBLISHED_BYTES;
 pub(crate) use publish::published;
 pub use standing::Readiness;
 
@@ -162,6 +163,8 @@ pub struct Shard {
     asks: AskTable,
     pool: BufferPool,
     outboxes: Vec<Outbox>,
+    /// Bytes that waited for each shard when something was last sent there.
+    waiting_at: Vec<usize>,
     completions: Vec<Vec<u8>>,
     timers: BinaryHeap<Reverse<(u64, TimerKind)>>,
     /// When timers of actors are due, and whose they are: exactly those that are set.
@@ -214,6 +217,7 @@ impl Shard {
             asks: AskTable::default(),
             pool: BufferPool::default(),
             outboxes: (0..shards).map(|_| Outbox::default()).collect(),
+            waiting_at: vec![0; shards as usize],
             completions: Vec::new(),
             timers: BinaryHeap::new(),
             ticks: BTreeSet::new(),
@@ -373,9 +377,9 @@ impl Shard {
     /// Sends what was put aside for other shards and for ports.
     pub fn flush(&mut self, shared: &Shared) {
         self.since_flush = 0;
-        for (index, outbox) in self.outboxes.iter_mut().enumerate() {
+        for ((index, outbox), waiting) in self.outboxes.iter_mut().enumerate().zip(&mut self.waiting_at) {
             if !outbox.is_empty() {
-                shared.push(index as u32, outbox);
+                *waiting = shared.push(index as u32, outbox);
             }
         }
         for (index, buffer) in self.completions.iter_mut().enumerate() {

@@ -23,6 +23,10 @@ use crate::topics::{Route, Target};
 /// Bytes of a topic that a dead letter shows; one that is allowed is no longer (`TOP-5`).
 const MAX_SHOWN_TOPIC: usize = 512;
 
+/// Most bytes of records that wait for a shard while what is published for it is still taken: those who publish
+/// never wait (`TOP-8`), and a message to many is short to write and long to deliver.
+pub const MAX_PUBLISHED_BYTES: usize = 64 << 20;
+
 /// A published message.
 #[derive(Clone, Copy)]
 pub(super) struct Copy<'a> {
@@ -95,13 +99,8 @@ impl Shard {
                     self.deliver_topic(shared, copy, *target);
                 }
             } else {
-                self.pass_on(
-                    shard as u32,
-                    record::kind::PUBLISHED,
-                    copy,
-                    &routed::write(targets, false, copy.body),
-                    None,
-                );
+                let payload = routed::write(targets, false, copy.body);
+                self.pass_on(shared, shard as u32, record::kind::PUBLISHED, copy, &payload, None);
             }
         }
         for (port, tags) in &route.ports {
@@ -112,11 +111,28 @@ impl Shard {
         }
     }
 
-    /// Sends a published message on to another shard.
-    fn pass_on(&mut self, shard: u32, kind: u16, copy: &Copy<'_>, payload: &[u8], waiter: Option<Waiter>) {
-        if let Some(outbox) = self.outboxes.get_mut(shard as usize) {
-            published(shard, kind, (copy.publisher, payload), waiter).write_to(&mut outbox.records);
+    /// Sends a published message on to another shard; loses it where too much waits there.
+    fn pass_on(
+        &mut self,
+        shared: &Shared,
+        shard: u32,
+        kind: u16,
+        copy: &Copy<'_>,
+        payload: &[u8],
+        waiter: Option<Waiter>,
+    ) {
+        let at = shard as usize;
+        let (Some(outbox), Some(waiting)) = (self.outboxes.get_mut(at), self.waiting_at.get_mut(at)) else { return };
+        let own = outbox.records.len() + payload.len();
+        if own + *waiting > MAX_PUBLISHED_BYTES {
+            // It may have been taken meanwhile.
+            *waiting = shared.waiting(shard);
+            if own + *waiting > MAX_PUBLISHED_BYTES {
+                self.lose(shared, copy, LossReason::MailboxFull);
+                return self.confirm(shared, waiter, 0);
+            }
         }
+        published(shard, kind, (copy.publisher, payload), waiter).write_to(&mut outbox.records);
     }
 
     /// A published message for subscribers on this shard, or for one of a group.
@@ -206,7 +222,7 @@ impl Shard {
                 None if owner != self.index => {
                     let rest = members.get(at..).unwrap_or_default();
                     let payload = routed::write(rest, full, copy.body);
-                    return self.pass_on(owner, record::kind::GROUPED, copy, &payload, waiter);
+                    return self.pass_on(shared, owner, record::kind::GROUPED, copy, &payload, waiter);
                 }
                 None => self.fit(copy, *member),
             };

@@ -213,14 +213,17 @@ impl Shard {
         let replay = replay.saturating_sub(in_hand + away);
         let is_ended = |frame: &Frame<'_>| frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
         let (mut place, mut at, mut dropped, mut replayed) = (0, 0, 0, 0);
-        cell.mailbox.extract(&mut Vec::new(), |frame| {
-            at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
-            place += 1;
-            let found = among.contains(&(place - 1)) && is_ended(frame);
-            dropped += u32::from(found);
-            replayed += u32::from(found && at <= replay);
-            found
-        });
+        // A guest may subscribe and unsubscribe thousands of times in a turn: the queue is copied only if it has to be.
+        if cell.mailbox.any(is_ended) {
+            cell.mailbox.extract(&mut Vec::new(), |frame| {
+                at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
+                place += 1;
+                let found = among.contains(&(place - 1)) && is_ended(frame);
+                dropped += u32::from(found);
+                replayed += u32::from(found && at <= replay);
+                found
+            });
+        }
         if cell.stashed {
             let stash = &mut cell.rare_mut().stash;
             while stash.remove_first(is_ended, |_| dropped += 1) {}

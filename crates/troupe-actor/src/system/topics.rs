@@ -8,11 +8,14 @@ use crate::id::Address;
 use crate::port::{Port, TopicMessage, write_completion};
 use crate::record::{self, Record};
 use crate::routed;
-use crate::shard::{Outbox, published};
+use crate::shard::{MAX_PUBLISHED_BYTES, Outbox, published};
 use crate::topics::{Route, Subscription, SubscriptionSpec, Target, TopicError, Unsubscribed};
 
 /// How many messages to publish are looked at together: enough to wait for their memory at the same time.
 const AHEAD: usize = 8;
+
+/// Bytes of what is published at once up to which nobody looks at how much waits at its shard.
+const UNSEEN_BYTES: usize = 64 << 10;
 
 /// A message that an environment publishes.
 struct Outgoing<'a> {
@@ -138,7 +141,13 @@ impl ActorSystem {
             self.shared.hub.open(port, Waiter { port: index, slot }, parts, accepted);
         });
         for (shard, kind, payload) in records {
-            send(outboxes, shard, kind, outgoing, &payload);
+            let queued = outboxes.get(shard).map_or(0, |outbox| outbox.records.len()) + payload.len();
+            if queued > UNSEEN_BYTES && queued + self.shared.waiting(shard as u32) > MAX_PUBLISHED_BYTES {
+                // Lost there, as one to a group whose members are full.
+                send(outboxes, shard, record::kind::GROUPED, outgoing, &routed::write(&[], true, outgoing.body));
+            } else {
+                send(outboxes, shard, kind, outgoing, &payload);
+            }
         }
     }
 

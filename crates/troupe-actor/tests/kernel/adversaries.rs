@@ -1,11 +1,13 @@
 //! Guests that mean harm: each ends in one clear way, and what it makes the kernel keep has a bound.
 
 use troupe_actor::ask::AskError;
+use troupe_actor::counters::LossReason;
 use troupe_actor::frame::{self, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::reason::{Crash, ReasonTag};
-use troupe_actor::shard::{MAX_ANSWER_BYTES, MAX_WATCHES};
-use troupe_actor::spec::ActorSpec;
+use troupe_actor::shard::{MAX_ANSWER_BYTES, MAX_PUBLISHED_BYTES, MAX_WATCHES};
+use troupe_actor::spec::{ActorSpec, Overflow};
+use troupe_actor::topics::SubscriptionSpec;
 
 use crate::common::{Actor, Log, Out, Settled, World, each, spawn_spec};
 
@@ -87,32 +89,91 @@ fn a_guest_watches_so_many_at_most() {
     assert_eq!(log.take(), vec!["down"; MAX_WATCHES]);
 }
 
-#[test]
-fn taking_back_what_was_never_watched_holds_nobody_up() {
-    // Going through the mailbox for each of them would take minutes.
+/// A guest with a long queue that ends its first turn with what `act` says, behind two monitors of nobody.
+fn with_a_long_queue(act: impl Fn(&mut Out) + Clone + Send + Sync + 'static) -> Vec<String> {
     let (world, log) = (World::new(), Log::default());
     let heard = log.clone();
-    let actor = world.spawn(spawn_spec(Actor::new(move || {
-        let heard = heard.clone();
+    let mut spec = spawn_spec(Actor::new(move || {
+        let (heard, act) = (heard.clone(), act.clone());
         Box::new(move |turn, out| {
             if turn.frames[0].payload == b"go" {
                 out.bond(effect::MONITOR, 1, NOBODY);
                 out.bond(effect::MONITOR, 2, NOBODY);
-                (2..40_000).for_each(|tag| out.bond(effect::DEMONITOR, tag, NOBODY));
+                act(out);
             }
-            for frame in &turn.frames {
-                heard.add(format!("{}#{}", frame.kind, frame.corr));
-            }
+            turn.frames.iter().for_each(|frame| heard.add(format!("{}#{}", frame.kind, frame.corr)));
             Ok(())
         })
-    })));
+    }));
+    // What is behind the turn stays within reach.
+    spec.mailbox.overflow = Overflow::DropOldest;
+    let actor = world.spawn(spec);
     world.tell(actor, "go");
     (0..500).for_each(|_| world.tell(actor, vec![7; 15_000]));
     world.run();
     let seen = log.take();
     assert_eq!(seen.iter().filter(|line| line.starts_with("1#")).count(), 501);
-    assert_eq!(seen.last().unwrap(), &format!("{}#1", kind::DOWN));
-    assert_eq!(seen.len(), 502);
+    seen.into_iter().filter(|line| !line.starts_with("1#")).collect()
+}
+
+#[test]
+fn what_is_taken_back_thousands_of_times_holds_nobody_up() {
+    // Going through the mailbox for each of them would take minutes.
+    let down = |tag: u32| format!("{}#{tag}", kind::DOWN);
+    let monitors = |out: &mut Out| (2..40_000).for_each(|tag| out.bond(effect::DEMONITOR, tag, NOBODY));
+    assert_eq!(with_a_long_queue(monitors), [down(1)]);
+    let subscriptions = |out: &mut Out| {
+        (0..40_000).for_each(|tag| {
+            out.subscribe(0, tag, "t", "");
+            out.unsubscribe(tag);
+        });
+    };
+    assert_eq!(with_a_long_queue(subscriptions), [down(1), down(2)]);
+}
+
+/// Many bytes for an actor of another shard at once, which has room for all of them.
+fn publishes_too_much(publish: impl Fn(&World, Address, &str, usize)) {
+    let (world, message) = (World::sharded(2), "x".repeat(60_000));
+    let more_than_fits = 2 * MAX_PUBLISHED_BYTES / message.len();
+    let publisher = world.spawn(spawn_spec(Actor::new(|| {
+        each(|frame, out| {
+            let count = frame::word(frame.payload, 0).unwrap();
+            (0..count).for_each(|_| out.publish(0, "t", &frame.payload[4..]));
+            Ok(())
+        })
+    })));
+    let log = Log::default();
+    let mut spec = floods(&log, 0, |_, _| {});
+    (spec.mailbox.max_messages, spec.mailbox.max_bytes) = (u32::MAX, usize::MAX);
+    let listener = world.spawn(spec);
+    assert_ne!(publisher.index % 2, listener.index % 2);
+    assert_eq!(world.system.subscribe_actor(listener, &SubscriptionSpec::new("t")), Ok(true));
+    publish(&world, publisher, &message, more_than_fits);
+    world.run();
+    let heard = log.take().len();
+    assert!((MAX_PUBLISHED_BYTES * 9 / 10..=MAX_PUBLISHED_BYTES).contains(&(heard * message.len())), "{heard}");
+    for letter in world.system.dead_letters() {
+        assert_eq!((&*letter.target, letter.reason), ("t", LossReason::MailboxFull));
+    }
+    let audit = world.system.audit();
+    assert!(audit.is_balanced());
+    assert_eq!(audit.dead_letters.iter().sum::<u64>(), (more_than_fits - heard) as u64);
+    publish(&world, publisher, "short", 10);
+    world.run();
+    assert_eq!(log.take().len(), 10, "what waited is gone");
+}
+
+#[test]
+fn what_a_guest_publishes_for_another_shard_has_a_bound() {
+    // TOP-8: nobody waits, so what waits for a shard is bounded where it is published.
+    publishes_too_much(|world, publisher, message, count| {
+        world.tell(publisher, [&(count as u32).to_le_bytes(), message.as_bytes()].concat());
+    });
+}
+
+#[test]
+fn what_an_environment_publishes_for_a_shard_has_a_bound() {
+    publishes_too_much(|world, _, message, count| world.publish_all(&vec![("t", message); count]));
 }
 
 #[test]
