@@ -42,11 +42,7 @@ impl Hub {
         message: &[u8],
         retain: bool,
     ) -> Result<Arc<Route>, TopicError> {
-        let topic = std::str::from_utf8(topic).map_err(|error| TopicError::Invalid {
-            topic: String::from_utf8_lossy(topic).chars().take(64).collect(),
-            at: error.valid_up_to(),
-            rule: "a topic is UTF-8".to_owned(),
-        })?;
+        let topic = text(topic)?;
         if retain { self.topics.retain(topic, publisher, message) } else { self.topics.route(topic) }
     }
 
@@ -88,6 +84,15 @@ impl Hub {
         open.remove(&(waiter.port, waiter.slot));
         Some(sum)
     }
+}
+
+/// A topic, a pattern or the name of a queue group as text.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str, TopicError> {
+    std::str::from_utf8(bytes).map_err(|error| TopicError::Invalid {
+        topic: String::from_utf8_lossy(bytes).chars().take(64).collect(),
+        at: error.valid_up_to(),
+        rule: "it is UTF-8".to_owned(),
+    })
 }
 
 /// Tells a publisher how many copies were accepted.

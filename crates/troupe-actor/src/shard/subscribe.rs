@@ -10,6 +10,7 @@ use crate::ask::AskError;
 use crate::cell::Cell;
 use crate::counters::LossReason;
 use crate::frame::{self, Frame, Frames, effect};
+use crate::hub::text;
 use crate::id::Address;
 use crate::mailbox::TurnInput;
 #[cfg(troupe_planted)]
@@ -35,11 +36,9 @@ pub(super) fn read(payload: &[u8]) -> Option<(&[u8], &[u8], bool)> {
     Some((pattern, group, once))
 }
 
-fn spec_of(payload: &[u8]) -> Option<SubscriptionSpec> {
-    let (pattern, group, once) = read(payload)?;
-    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-    let group = (!group.is_empty()).then(|| text(group).into());
-    Some(SubscriptionSpec { pattern: text(pattern).into(), group, once })
+fn spec_of((pattern, group, once): (&[u8], &[u8], bool)) -> Result<SubscriptionSpec, TopicError> {
+    let group = if group.is_empty() { None } else { Some(text(group)?.into()) };
+    Ok(SubscriptionSpec { pattern: text(pattern)?.into(), group, once })
 }
 
 /// How many frames of a mailbox a turn gives back, if any of them is to be dropped.
@@ -58,11 +57,12 @@ impl Shard {
             self.unsubscribe(shared, local, frame.corr, true);
             return;
         }
-        let Some(spec) = spec_of(frame.payload) else { return };
-        let result = if frame.corr >= frame::OUTSIDE_TAG {
-            Err(TopicError::TagTaken { topic: spec.pattern.to_string(), tag: frame.corr })
-        } else {
-            self.subscribe(shared, local, Some(frame.corr), &spec, true)
+        let Some(order) = read(frame.payload) else { return };
+        let result = match spec_of(order) {
+            Ok(spec) if frame.corr >= frame::OUTSIDE_TAG => {
+                Err(TopicError::TagTaken { topic: spec.pattern.to_string(), tag: frame.corr })
+            }
+            spec => spec.and_then(|spec| self.subscribe(shared, local, Some(frame.corr), &spec, true)),
         };
         match result {
             Ok(kept) => self.deliver_kept(shared, local, &kept),

@@ -159,6 +159,11 @@ impl Out {
         self.push(effect::DISCARD, FLAG_UNREADABLE, at, Address::NONE, &[]);
     }
 
+    /// An effect as it is, that may contradict itself.
+    pub fn odd(&mut self, kind: u16, corr: u32, payload: &[u8]) {
+        self.push(kind, frame::FLAG_REPORT, corr, Address::NONE, payload);
+    }
+
     /// An effect that no version of the format has.
     pub fn unknown(&mut self) {
         self.push(999, 7, 1, Address::NONE, b"from the future");

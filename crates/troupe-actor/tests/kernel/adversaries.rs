@@ -205,6 +205,79 @@ fn an_environment_has_no_end_to_be_told_of() {
     }
 }
 
+/// Words of an effect's payload, and what follows them.
+fn payload(words: &[u32], rest: &[u8]) -> Vec<u8> {
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.extend_from_slice(rest);
+    bytes
+}
+
+#[test]
+fn an_effect_that_contradicts_itself_is_a_crash_without_effects() {
+    let cases = [
+        (effect::PUBLISH, payload(&[u32::MAX], b"t")),
+        (effect::PUBLISH, payload(&[u32::MAX - 3], b"t")),
+        (effect::PUBLISH, vec![1]),
+        (effect::SUBSCRIBE, payload(&[u32::MAX, 0], b"t")),
+        (effect::SUBSCRIBE, payload(&[1], b"")),
+        (effect::SET_TIMER, payload(&[0, 0], b"abc")),
+        (effect::SET_TIMER, payload(&[0, 0, 1], b"")),
+        (effect::SET_TIMER, payload(&[0, 1, 3], b"")),
+        (effect::ASK, payload(&[1], b"abc")),
+        (effect::STASH, Vec::new()),
+    ];
+    for (kind, bytes) in cases {
+        let (world, text) = (World::new(), format!("{kind} {bytes:?}"));
+        let actor = world.spawn(spawn_spec(Actor::new(move || {
+            let bytes = bytes.clone();
+            Box::new(move |_, out| {
+                out.log(1, "said");
+                // A stash of the second frame of a turn that has one.
+                out.odd(kind, 1, &bytes);
+                Ok(())
+            })
+        })));
+        world.listen();
+        let Settled::Crashed(_, crash) = world.wait(world.ask(actor, "x", 1_000)) else { panic!("{text}") };
+        assert_eq!(crash.tag, ReasonTag::HostError, "{text}");
+        assert!(crash.message.starts_with("malformed result: "), "{text}: {crash}");
+        assert!(!world.events().contains(&"log 1 said".to_owned()), "{text}");
+    }
+}
+
+#[test]
+fn an_odd_effect_is_refused_or_means_what_it_says() {
+    let (world, log) = (World::new(), Log::default());
+    let heard = log.clone();
+    let actor = world.spawn(spawn_spec(Actor::new(move || {
+        let heard = heard.clone();
+        each(move |frame, out| {
+            if frame.payload != b"go" {
+                heard.add(format!("{}#{} {:?}", frame.kind, frame.corr, frame::word(frame.payload, 0)));
+                return Ok(());
+            }
+            out.odd(effect::PUBLISH, 1, &payload(&[2], b"\xff\xfe\0\0"));
+            out.odd(effect::PUBLISH, 2, &payload(&[0], b""));
+            out.odd(effect::SUBSCRIBE, 3, &payload(&[1, 0], b"\xff\0\0\0"));
+            out.odd(effect::SUBSCRIBE, 4, &payload(&[0, 0], b""));
+            out.odd(effect::SUBSCRIBE, 5, &payload(&[1, 0], b"t\0\0\0\xff"));
+            out.odd(effect::SUBSCRIBE, u32::MAX, &payload(&[1, 0], b"t\0\0\0"));
+            // The latest that can be said, and at once.
+            out.set_timer(6, u32::MAX, (u32::MAX, 1), b"");
+            out.set_timer(7, 0, (0, 0), b"");
+            Ok(())
+        })
+    })));
+    world.tell(actor, "go");
+    world.run();
+    world.advance(1);
+    let refused = |tag: u32| format!("{}#{tag} {:?}", kind::SEND_FAILED, Some(AskError::TopicInvalid as u32));
+    let mut expected: Vec<String> = [1, 2, 3, 4, 5, u32::MAX].into_iter().map(refused).collect();
+    expected.push(format!("{}#7 Some(0)", kind::TIMER));
+    assert_eq!(log.take(), expected);
+    assert_eq!(world.system.next_due(), Some(1_000 + u64::from(u32::MAX)), "it waits for its timer");
+}
+
 #[test]
 fn what_is_said_of_a_crash_is_cut() {
     let world = World::new();
