@@ -98,7 +98,13 @@ impl Shard {
         for tag in &tags {
             self.unsubscribe(shared, local, *tag, runs);
         }
-        if tags.is_empty() { Unsubscribed::Nothing } else { self.topics_in_hand(local, &tags) }
+        if tags.is_empty() {
+            return Unsubscribed::Nothing;
+        }
+        let unsubscribed = self.topics_in_hand(local, &tags);
+        // A message of theirs may have been the last thing that a drain waited for.
+        self.proceed_ending(shared, local);
+        unsubscribed
     }
 
     /// Makes the subscriptions that an actor is spawned with. When one is refused, the actor is taken out again.

@@ -6,11 +6,13 @@ use troupe_actor::counters::LossReason;
 use troupe_actor::frame::{OUTSIDE_TAG, kind};
 use troupe_actor::id::Address;
 use troupe_actor::port::work;
+use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::Overflow;
+use troupe_actor::status::Status;
 use troupe_actor::topics::Unsubscribed;
 
 use super::topics::{lost, subscribed};
-use crate::common::{Actor, Log, Settled, Topic, Work, World, external, spawn_spec};
+use crate::common::{Actor, Log, Settled, Topic, Work, World, external, puppet, spawn_spec};
 
 /// Handled, and discarded because nobody is subscribed.
 fn fates(world: &World, actor: Address) -> (u64, u64) {
@@ -228,4 +230,16 @@ fn only_topic_messages_that_were_consumed_can_be_dropped_each_once() {
         assert_eq!(events.first().map(String::as_str), Some("crashed host-error"), "{case}: {events:?}");
         assert_eq!(lost(&world, LossReason::NoSubscriber), (0, 0), "{case}: the turn had no effect");
     }
+}
+
+#[test]
+fn a_drain_does_not_wait_for_a_message_that_went_with_its_subscription() {
+    // STOP-2
+    let world = World::new();
+    let actor = world.spawn(subscribed(spawn_spec(Actor::new(|| puppet(&Log::default()))), &["t"]));
+    world.publish("t", "queued");
+    let drained = world.end(actor, true, u64::MAX);
+    assert_eq!((world.status(actor).status, world.status(actor).queued), (Status::Draining, 1));
+    assert_eq!(world.system.unsubscribe_actor(actor, "t"), Unsubscribed::Done);
+    assert_eq!(world.wait(drained), Settled::ended(ReasonTag::Normal));
 }
