@@ -215,6 +215,18 @@ bugs! {
     GroupLeaveUnsaid "GRP-1" "group-leave-unsaid";
     /// Who would have spawned an actor that is to end is told that it is up.
     EndingShared "REG-1" "ending-actor-shared";
+    /// A tick that its handler keeps in hand is taken out of the mailbox again.
+    TickTwice "TMR-3" "tick-in-hand-taken-twice";
+    /// A drain waits for a tick that its environment took back.
+    DrainAwaitsTick "STOP-2" "drain-awaits-a-cancelled-tick";
+    /// An environment sets timers for a life that is over.
+    TimerForOld "TMR-2" "timer-set-for-an-old-life";
+    /// A timer with the name of another one leaves that as it is.
+    NamedTwice "TMR-1" "named-timer-not-replaced";
+    /// A life that ends with a linked one lets nobody in.
+    DoomedRoom "OVF-2" "room-of-a-doomed-life-unused";
+    /// A kill that comes between two lives waits for the next one.
+    KillWaits "STOP-4" "kill-waits-for-the-next-life";
     /// A normal end ends linked lives.
     LinkTooStrong "MON-6" "normal-end-ends-linked";
 }

@@ -205,6 +205,15 @@ impl Shard {
     }
 
     pub(super) fn kill_local(&mut self, shared: &Shared, local: u32) {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::KillWaits)
+            && let Some(cell) = self.cells.get_mut(local as usize)
+            && !cell.running
+            && cell.status() == Status::Restarting
+        {
+            cell.ending = Some(Ending::Kill);
+            return;
+        }
         if !self.interrupt(shared, local, Ending::Kill) {
             self.killed(shared, local);
         }

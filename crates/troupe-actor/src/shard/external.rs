@@ -356,6 +356,10 @@ impl Shard {
             let rare = cell.rare_mut();
             rare.queued_answers = rare.queued_answers.saturating_sub(answers);
         }
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::TickTwice) {
+            self.take_ticks(job);
+        }
     }
 
     /// Ends the job of a cell at `at`, unless it is done by then.

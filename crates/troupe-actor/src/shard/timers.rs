@@ -249,6 +249,10 @@ impl Shard {
     /// The frame at `at` of a turn stays in hand while those behind it are queued again. If it is a tick, that is
     /// for [`Shard::hold_tick`] afterwards.
     pub(super) fn keep_tick(&mut self, local: u32, input: &TurnInput, at: usize) -> Option<TimerKey> {
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::TickTwice) {
+            return None;
+        }
         let key = frame::read(&input.buffer, at).filter(|_| at < input.end).and_then(|frame| key_of(&frame))?;
         self.timers(local)?.keep(key).then_some(key)
     }
@@ -345,6 +349,8 @@ impl Shard {
         };
         let timers = cell.rare_mut().timers.get_or_insert_default();
         let replaced = name.and_then(|name| timers.named(name)).map(TimerKey::outside);
+        #[cfg(troupe_planted)]
+        let replaced = replaced.filter(|_| !crate::planted::is(crate::planted::Bug::NamedTwice));
         // Its own number, so that whoever set the one that it replaces cannot cancel it.
         let key = TimerKey::outside(timers.next_number());
         if let Some(replaced) = replaced {
@@ -385,6 +391,10 @@ impl Shard {
     pub fn cancel_own_timer(&mut self, shared: &Shared, target: Address, incarnation: u32, key: u32) -> bool {
         let Some((local, _)) = self.living(target, incarnation) else { return false };
         let cancelled = self.cancel(shared, local, TimerKey::own(key));
+        #[cfg(troupe_planted)]
+        if crate::planted::is(crate::planted::Bug::DrainAwaitsTick) {
+            return cancelled;
+        }
         self.proceed_ending(shared, local);
         cancelled
     }
@@ -397,6 +407,9 @@ impl Shard {
                 Status::Starting | Status::Restarting => cell.running,
                 _ => false,
             };
+            #[cfg(troupe_planted)]
+            let incarnation =
+                if crate::planted::is(crate::planted::Bug::TimerForOld) { cell.incarnation } else { incarnation };
             lives && cell.incarnation == incarnation
         })
     }

@@ -9,7 +9,7 @@ use troupe_actor::status::Status;
 use troupe_actor::system::Audit;
 
 use super::types::{Ending, Expect, Waits};
-use super::{Kind, Model, Phase, State};
+use super::{Kind, Model, Notice, Phase, State, Timer, Watch};
 
 /// Sums that the model keeps.
 #[derive(Clone, Copy, Debug, Default)]
@@ -143,6 +143,11 @@ impl Model {
         if phase == Phase::Up && !busy && ending == Some(Ending::Stop) && !awaits {
             return self.fail("STOP-1", format!("#{key} was asked to stop and is {}", status.status));
         }
+        let drained = phase == Phase::Up && !busy && ending == Some(Ending::Drain) && !awaits && status.queued == 0;
+        if drained && self.has_nothing_to_hear(key) {
+            return self.fail("STOP-2", format!("#{key} drains, has nothing left to do and is {}", status.status));
+        }
+        let actor = &self.actors[key];
         let health = actor.probe.state;
         self.require(status.health.state == health || phase != Phase::Up, "HLT-1", || {
             format!("#{key} is said to be {}, expected {health}", status.health.state)
@@ -156,6 +161,15 @@ impl Model {
         self.require(!grew || status.queued <= max, "OVF-3", || {
             format!("#{key} accepted messages and holds {} of {max}", status.queued)
         });
+    }
+
+    /// Whether nothing that is no message can be in the mailbox of an actor: answers, notices, ticks.
+    fn has_nothing_to_hear(&self, key: usize) -> bool {
+        let notice = |watch: &Watch| watch.watcher == key && matches!(watch.notice, Notice::Queued | Notice::Open);
+        let due = |timer: &Timer| timer.key == key && timer.is_set() && timer.due <= self.now;
+        let waits = |id: &usize| !self.messages[*id].told && self.messages[*id].state != State::Void;
+        let asks = self.actors[key].tags.values().any(waits);
+        !asks && !self.watches.iter().any(notice) && !self.timers.iter().any(due)
     }
 
     fn sync_phase(&mut self, key: usize, status: &ActorStatus) {

@@ -36,6 +36,8 @@ pub struct Timer {
     pub key: usize,
     /// The life that it is of; `None` when it is of the place.
     pub life: Option<u32>,
+    /// Its name, which no other timer of its place has while it is set.
+    pub name: Option<&'static str>,
     /// The actor's own key, or the number that the kernel gave it.
     pub number: u32,
     /// When its next tick is due.
@@ -58,7 +60,9 @@ pub enum TimerDeed {
 }
 
 impl Timer {
-    const fn is_set(&self) -> bool {
+    /// It goes on.
+    #[must_use]
+    pub const fn is_set(&self) -> bool {
         matches!(self.stage, Stage::Set | Stage::InHand)
     }
 
@@ -73,7 +77,7 @@ impl Timer {
 impl Model {
     /// A timer that somebody wants; its number.
     pub fn timer(&mut self, key: usize, number: u32, repeat: Repeat) -> usize {
-        let timer = Timer { key, life: None, number, due: 0, repeat, stage: Stage::Wanted, message: None };
+        let timer = Timer { key, life: None, name: None, number, due: 0, repeat, stage: Stage::Wanted, message: None };
         self.timers.push(timer);
         self.timers.len() - 1
     }
@@ -86,8 +90,12 @@ impl Model {
         self.note(|| format!("timer {id} is set: {:?}", self.timers[id]));
     }
 
-    /// A timer was set for an actor's place.
+    /// A timer was set for an actor's place, instead of the one with its name.
     pub fn place_timer(&mut self, id: usize, number: u32, delay: u32) {
+        let Timer { key, name, .. } = self.timers[id];
+        let like = |timer: &Timer| timer.is_set() && timer.key == key && timer.name == name;
+        let replaced = name.and_then(|_| self.timers.iter().position(like));
+        replaced.into_iter().for_each(|replaced| _ = self.disarm(replaced));
         let message = self.timers[id].message.unwrap_or_default();
         self.messages[message].state = State::Handled;
         self.timers[id].number = number;

@@ -6,6 +6,9 @@ use super::World;
 use crate::model::{Kind, Party, State};
 use crate::script::timers::{FIRST_KEY, delay, repeat};
 
+/// Names of timers of a run.
+const TIMER_NAMES: [&str; 2] = ["one", "other"];
+
 impl World {
     /// Somebody sets a timer for an actor's place.
     pub(super) fn set_timer(&mut self) {
@@ -13,15 +16,17 @@ impl World {
         let address = self.before_request(key);
         let (port, me) = self.port();
         let (delay_ms, repeat) = (delay(&mut self.random), repeat(&mut self.random));
+        let name = self.random.permille(400).then(|| self.random.pick(&TIMER_NAMES));
         let hops = self.random.below(self.profile.hops + 1).saturating_sub(1);
         let mut model = self.model.lock();
         let id = model.timer(key, 0, repeat);
+        model.timers[id].name = name;
         let (message, payload) = model.message(Party::Port(port), 0, address, Kind::Tick(id), hops);
         model.timers[id].message = Some(message);
         model.arrive(message);
         drop(model);
         let order = TimerOrder { delay_ms, repeat, payload: &payload };
-        let set = self.system.set_timer(address, me, &order, None);
+        let set = self.system.set_timer(address, me, &order, name);
         let mut model = self.model.lock();
         model.note(|| format!("timer {id} of #{key}: {set:?}"));
         match set {
@@ -92,14 +97,16 @@ impl World {
         let cancels = self.random.permille(350);
         let mut model = self.model.lock();
         let (life, ends) = (model.actors[key].incarnation, model.actors[key].ending.is_some());
-        let up = model.actors[key].is_up();
+        // Seldom for a life that is over.
+        let old = life > 1 && self.random.permille(150);
+        let (life, up) = (life - u32::from(old), model.actors[key].is_up() && !old);
         if cancels {
             drop(model);
             let taken = self.system.cancel_own_timer(address, life, number);
             let mut model = self.model.lock();
             // One that comes up may have timers already.
             let expected = (up || taken) && model.cancel_own_timer(key, number);
-            model.require(taken == expected || ends, "TMR-2", || {
+            model.require((taken == expected && !(old && taken)) || ends, "TMR-2", || {
                 format!("timer {number} of #{key} can be taken back: {expected}, said: {taken}")
             });
             drop(model);
@@ -110,6 +117,7 @@ impl World {
         let payload = (id as u32).to_le_bytes();
         let set = self.system.set_own_timer(address, life, number, &TimerOrder { delay_ms, repeat, payload: &payload });
         let mut model = self.model.lock();
+        model.require(set.is_err() || !old, "TMR-2", || format!("timer {number} of an old life of #{key}: {set:?}"));
         model.require(set.is_ok() == up || !up, "TMR-1", || format!("timer {number} of #{key}, which is up: {set:?}"));
         if set.is_ok() {
             model.cancel_own_timer(key, number);
