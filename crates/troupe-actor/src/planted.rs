@@ -217,12 +217,24 @@ bugs! {
     EndingShared "REG-1" "ending-actor-shared";
     /// A tick that its handler keeps in hand is taken out of the mailbox again.
     TickTwice "TMR-3" "tick-in-hand-taken-twice";
-    /// A drain waits for a tick that its environment took back.
-    DrainAwaitsTick "STOP-2" "drain-awaits-a-cancelled-tick";
+    /// A drain waits for a tick that its environment took back, or a message that was unsubscribed.
+    DrainAwaitsGone "STOP-2" "drain-awaits-what-has-gone";
     /// An environment sets timers for a life that is over.
     TimerForOld "TMR-2" "timer-set-for-an-old-life";
     /// A timer with the name of another one leaves that as it is.
     NamedTwice "TMR-1" "named-timer-not-replaced";
+    /// What a life had put aside does not come back in the next one.
+    StashLeft "STH-1" "stash-left-by-restart";
+    /// What was put aside comes back behind everything else.
+    StashBehind "STH-1" "stash-back-behind-the-queue";
+    /// However much is put aside, it stays there.
+    StashUnbounded "STH-1" "stash-without-a-bound";
+    /// What comes back during a replay comes together.
+    StashUnreplayed "TURN-3" "stash-back-not-replayed";
+    /// A published message that a turn dropped counts as handled.
+    DropCountsAsHandled "TOP-7" "dropped-message-counts-as-handled";
+    /// A turn is told how full the mailbox is without what was put aside.
+    PressureWithoutStash "OVF-6" "pressure-without-the-stash";
     /// A life that ends with a linked one lets nobody in.
     DoomedRoom "OVF-2" "room-of-a-doomed-life-unused";
     /// A kill that comes between two lives waits for the next one.

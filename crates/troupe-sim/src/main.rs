@@ -15,6 +15,7 @@ const USAGE: &str = "Usage: npm run simulate -- [options]
   --seed S      run one seed and say what happened before it failed
   --trace       with --seed: say everything that happened
   --planted     find the bugs that are planted in a kernel built for that
+  --bug NAME    with --planted: find this one alone
   --threads N   run on N threads (default: one per processor)
 ";
 
@@ -30,6 +31,7 @@ struct Arguments {
     threads: Option<usize>,
     trace: bool,
     planted: bool,
+    bug: Option<String>,
     help: bool,
 }
 
@@ -48,6 +50,7 @@ fn parse(mut given: impl Iterator<Item = String>) -> Result<Arguments, String> {
             "--threads" => arguments.threads = Some(number()?.max(1) as usize),
             "--trace" => arguments.trace = true,
             "--planted" => arguments.planted = true,
+            "--bug" => arguments.bug = Some(given.next().unwrap_or_default()),
             "--help" | "-h" => arguments.help = true,
             other => return Err(format!("unknown option '{other}'")),
         }
@@ -81,7 +84,7 @@ fn main() -> ExitCode {
     };
     let succeeded = match (arguments.seed, arguments.planted) {
         (Some(seed), _) => one(seed, arguments.trace),
-        (None, true) => find_planted(&plan),
+        (None, true) => find_planted(&plan, arguments.bug.as_deref()),
         (None, false) => many(&plan),
     };
     if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -111,11 +114,16 @@ fn many(plan: &Plan) -> bool {
     report.failures.is_empty()
 }
 
-fn find_planted(plan: &Plan) -> bool {
-    let Some(bugs) = planted::bugs() else {
+fn find_planted(plan: &Plan, only: Option<&str>) -> bool {
+    let Some(mut bugs) = planted::bugs() else {
         eprintln!("this build has no planted bugs: npm run simulate -- --planted makes one that has");
         return false;
     };
+    bugs.retain(|bug| only.is_none_or(|name| name == bug.name));
+    if bugs.is_empty() {
+        eprintln!("no bug is named '{}'", only.unwrap_or_default());
+        return false;
+    }
     let mut missed = 0;
     for bug in &bugs {
         match planted::find(*bug, plan) {

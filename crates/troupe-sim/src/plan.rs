@@ -192,6 +192,8 @@ pub struct Faults {
     pub subscribe: u32,
     /// A handler sets a timer, or takes one back.
     pub timer: u32,
+    /// A handler puts a message aside or drops it, or takes back what was put aside.
+    pub stash: u32,
 }
 
 /// One run.
@@ -235,7 +237,17 @@ impl Profile {
     /// The profile of a seed.
     #[must_use]
     pub fn new(random: &mut Random) -> Self {
-        let (topics, timers) = (random.coin(), random.coin());
+        let (topics, timers, stash) = (random.coin(), random.coin(), random.coin());
+        let mut faults = faults(random, topics, timers);
+        let mut weights = weights(random, topics, timers);
+        if !stash {
+            faults.stash = 0;
+        } else if topics {
+            // Of a copy whose subscription ends, nobody can say whether it is part of a replay: what is put aside
+            // then comes back into that, or not.
+            faults.subscribe = 0;
+            weights.retain(|(action, _)| *action != Action::Subscribe);
+        }
         Self {
             shards: random.between(1, 3),
             threads: random.between(1, 5),
@@ -249,8 +261,8 @@ impl Profile {
             probed: random.pick(&[0, 0, 100, 400]),
             hooks: random.pick(&[0, 0, 100, 500]),
             rude_end: random.coin(),
-            weights: weights(random, topics, timers),
-            faults: faults(random, topics, timers),
+            weights,
+            faults,
             topics,
             unheard_letters: random.coin(),
         }
@@ -313,6 +325,7 @@ fn faults(random: &mut Random, topics: bool, timers: bool) -> Faults {
         publish: if topics { share(90) } else { 0 },
         subscribe: if topics { share(40) } else { 0 },
         timer: if timers { share(80) } else { 0 },
+        stash: share(90),
     }
 }
 
@@ -366,7 +379,12 @@ impl Traits {
     pub fn new(profile: &Profile, random: &mut Random) -> Self {
         let overflow = [Overflow::Wait, Overflow::Reject, Overflow::DropNewest, Overflow::DropOldest];
         let count = if profile.topics { random.below(4) } else { 0 };
-        let subscriptions = (0..count).map(|_| Wanted::new(random)).collect();
+        let mut subscriptions: Vec<Wanted> = (0..count).map(|_| Wanted::new(random)).collect();
+        if profile.faults.stash > 0 {
+            // One copy of each message at most, which everybody can tell from the others.
+            subscriptions.truncate(1);
+            subscriptions.iter_mut().for_each(|wanted| wanted.group = None);
+        }
         Self {
             mailbox: MailboxSpec {
                 max_messages: random.between(1, profile.capacity),

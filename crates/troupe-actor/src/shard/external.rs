@@ -19,7 +19,6 @@ use crate::reason::{Crash, ExitReason, ReasonTag, StartError};
 use crate::record::{self, Record};
 use crate::shared::Shared;
 use crate::spec::External;
-use crate::stash::Stash;
 use crate::topics::Unsubscribed;
 
 /// Grace of an actor that stopped itself (`STOP-3`); a request to stop carries its own.
@@ -293,8 +292,7 @@ impl Shard {
         let answered = self.apply_effects(shared, local, result);
         let consumed_end = job.input.offset_after(consumed);
         // What came back would stand behind the message in hand: it stays aside until that is done.
-        let mut front = Stash::default();
-        let aside = self.apply_stash(shared, local, result, &job.input, &mut front);
+        let aside = self.apply_stash(shared, local, result, &job.input, None);
         let tick = self.keep_tick(local, &job.input, consumed_end);
         let done = self.requeue_rest(job, consumed_end);
         let handled = done - aside.len() as u32;
@@ -326,7 +324,6 @@ impl Shard {
         }
         self.take_one(job);
         self.hold_tick(local, tick);
-        self.keep_aside(local, front);
         self.look_at_water(shared, local);
     }
 

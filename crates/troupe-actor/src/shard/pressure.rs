@@ -22,6 +22,8 @@ fn pressure(cell: &Cell, job: &Job) -> Option<([u8; 16], bool)> {
     let rare = cell.rare.as_deref();
     let answers = rare.map_or(0, |rare| rare.queued_answers);
     let (aside, aside_bytes) = rare.map_or((0, 0), |rare| (rare.stash.len(), rare.stash.frames().len()));
+    #[cfg(troupe_planted)]
+    let aside = if crate::planted::is(crate::planted::Bug::PressureWithoutStash) { 0 } else { aside };
     let messages = cell.mailbox.len().saturating_sub(answers) + aside + job.messages;
     #[cfg(troupe_planted)]
     let messages =

@@ -7,6 +7,8 @@ use crate::ask::{Ask, AskState};
 use crate::counters::LossReason;
 use crate::frame::{self, Frame, Frames, effect};
 use crate::mailbox::TurnInput;
+#[cfg(troupe_planted)]
+use crate::planted;
 use crate::shared::Shared;
 use crate::spec::Overflow;
 use crate::stash::Stash;
@@ -36,7 +38,8 @@ pub(super) fn check_stash(output: &[u8], input: &TurnInput, consumed: u32) -> Op
 
 impl Shard {
     /// Puts messages of a turn aside or drops them, and moves those that were put aside to `front`, in the
-    /// order of the effects. Returns the numbers of the turn's frames whose messages were not handled by it.
+    /// order of the effects; without one they stay aside. Returns the numbers of the turn's frames whose messages
+    /// were not handled by it.
     #[cold]
     pub(super) fn apply_stash(
         &mut self,
@@ -44,7 +47,7 @@ impl Shard {
         local: u32,
         output: &[u8],
         input: &TurnInput,
-        front: &mut Stash,
+        mut front: Option<&mut Stash>,
     ) -> Vec<u32> {
         let mut aside = Vec::new();
         let mut note = |number: u32, was: bool| aside.extend(was.then_some(number));
@@ -61,7 +64,9 @@ impl Shard {
                     note(frame.corr, was);
                 }
                 effect::UNSTASH => {
-                    if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed) {
+                    if let Some(cell) = self.cells.get_mut(local as usize).filter(|cell| cell.stashed)
+                        && let Some(front) = front.as_deref_mut()
+                    {
                         cell.rare_mut().stash.move_to(front);
                         cell.stashed = false;
                     }
@@ -75,6 +80,10 @@ impl Shard {
     /// Drops a message in hand: its subscription has ended, or its actor cannot read it. False when there is
     /// nothing to drop: it was answered in the same turn, or its deadline has passed.
     fn drop_of_turn(&mut self, shared: &Shared, local: u32, message: &Frame<'_>, unreadable: bool) -> bool {
+        #[cfg(troupe_planted)]
+        if !unreadable && planted::is(planted::Bug::DropCountsAsHandled) {
+            return false;
+        }
         if !unreadable {
             self.count_unsubscribed(local);
             return true;
@@ -103,6 +112,10 @@ impl Shard {
         // It was in the mailbox once, so what came meanwhile does not keep it out; its own kind does.
         while let Some(cell) = self.cells.get_mut(local as usize) {
             let stash = &cell.rare_mut().stash;
+            #[cfg(troupe_planted)]
+            if planted::is(planted::Bug::StashUnbounded) {
+                break;
+            }
             if stash.is_empty()
                 || (stash.len() < limits.max_messages && stash.frames().len() + bytes <= limits.max_bytes)
             {
@@ -162,25 +175,28 @@ impl Shard {
     #[inline]
     pub(super) fn put_in_front(&mut self, local: u32, front: &Stash) {
         let Some(cell) = self.cells.get_mut(local as usize).filter(|_| !front.is_empty()) else { return };
+        #[cfg(troupe_planted)]
+        if planted::is(planted::Bug::StashBehind) {
+            return Frames::new(front.frames()).for_each(|frame| cell.mailbox.push(&frame, &mut self.pool));
+        }
         cell.mailbox.put_front(front.frames(), front.len());
+        #[cfg(troupe_planted)]
+        if planted::is(planted::Bug::StashUnreplayed) {
+            return;
+        }
         if let Some(rare) = cell.rare.as_deref_mut().filter(|rare| rare.replay > 0) {
             // Those of a replay stand behind them now.
             rare.replay += front.len();
         }
     }
 
-    /// What was to come back stays aside, in front of what was put aside after it.
-    pub(super) fn keep_aside(&mut self, local: u32, mut front: Stash) {
-        let Some(cell) = self.cells.get_mut(local as usize).filter(|_| !front.is_empty()) else { return };
-        cell.stashed = true;
-        let stash = &mut cell.rare_mut().stash;
-        stash.move_to(&mut front);
-        *stash = front;
-    }
-
     /// A life is over: the next one finds in front what this one had put aside (`STH-1`).
     #[cold]
     pub(super) fn unstash_all(&mut self, local: u32) {
+        #[cfg(troupe_planted)]
+        if planted::is(planted::Bug::StashLeft) {
+            return;
+        }
         let Some(cell) = self.cells.get_mut(local as usize) else { return };
         cell.stashed = false;
         let stash = std::mem::take(&mut cell.rare_mut().stash);

@@ -392,7 +392,7 @@ impl Shard {
         let Some((local, _)) = self.living(target, incarnation) else { return false };
         let cancelled = self.cancel(shared, local, TimerKey::own(key));
         #[cfg(troupe_planted)]
-        if crate::planted::is(crate::planted::Bug::DrainAwaitsTick) {
+        if crate::planted::is(crate::planted::Bug::DrainAwaitsGone) {
             return cancelled;
         }
         self.proceed_ending(shared, local);

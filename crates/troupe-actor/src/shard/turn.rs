@@ -295,7 +295,7 @@ impl Shard {
         let (mut front, mut aside) = (None, Vec::new());
         if plan.stashes {
             let front = front.insert(Stash::default());
-            aside = self.apply_stash(shared, local, behavior.output(), &job.input, front);
+            aside = self.apply_stash(shared, local, behavior.output(), &job.input, Some(front));
         }
         let mut handled = job.messages;
         let notices = if job.input.count > job.messages { notices(&job.input, consumed_end) } else { 0 };

@@ -7,7 +7,7 @@ use troupe_actor::port::work;
 use troupe_actor::record::FOREVER;
 use troupe_actor::spec::{ActorSpec, Overflow};
 
-use crate::common::{Actor, Handler, Log, Settled, World, external, spawn_spec, trap};
+use crate::common::{Actor, Handler, Log, Settled, World, external, puppet, spawn_spec, trap};
 
 /// Puts everything aside until it is told to `open`; `close` begins anew. Answers asks.
 fn door(log: &Log) -> Handler {
@@ -316,4 +316,27 @@ fn what_was_put_aside_is_no_processed_message() {
     world.tell(actor, "open");
     world.run();
     assert_eq!(world.events(), ["received [4]", "processed [4] in 0", "received [1, 3]", "processed [1, 3] in 0"]);
+}
+
+#[test]
+fn what_stays_aside_while_a_handler_waits_counts_for_the_bound() {
+    let world = World::new();
+    let mut spec = external(&world);
+    (spec.mailbox.max_messages, spec.mailbox.overflow) = (1, Overflow::Reject);
+    let actor = world.spawn_external(spec);
+    world.tell(actor, "a");
+    world.done(&world.only_work(work::TURN), |out| out.stash(0));
+    let other = world.spawn(spawn_spec(Actor::new(|| puppet(&Log::default()))));
+    world.system.kill(other);
+    world.run();
+    world.tell(actor, "b");
+    world.system.watch_for(actor, other, 1);
+    let turn = world.only_work(work::TURN);
+    assert_eq!(turn.frames().iter().map(|frame| frame.kind).collect::<Vec<_>>(), [kind::MESSAGE, kind::DOWN]);
+    world.begun(&turn, 1, |out| {
+        out.unstash();
+        out.stash(0);
+    });
+    assert_eq!(world.status(actor).queued, 1, "one is aside");
+    world.system.kill(actor);
 }

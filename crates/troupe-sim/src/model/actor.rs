@@ -122,6 +122,10 @@ pub struct Actor {
     pub next_watch: u32,
     /// The last number of a subscription.
     pub subscribed: u32,
+    /// What it has put aside.
+    pub stash: Vec<usize>,
+    /// What it took back, which comes before everything else.
+    pub front: VecDeque<usize>,
     /// The room in front of it.
     pub room: Room,
 }
@@ -184,6 +188,8 @@ impl Actor {
             doomed: false,
             next_watch: 1,
             subscribed: 0,
+            stash: Vec::new(),
+            front: VecDeque::new(),
             room: Room::default(),
         }
     }

@@ -232,6 +232,7 @@ impl Model {
             message.from == Party::Actor(target)
                 && message.to == Some(key)
                 && message.state == State::Sent
+                && !message.aside
                 && !self.is_kept_or_gone(message)
                 && !(matches!(message.kind, Kind::Ask(..)) && message.settled.is_some())
         });

@@ -190,7 +190,7 @@ impl Model {
     }
 
     /// A copy that was in a mailbox goes with its subscription, and is counted.
-    fn goes_counted(&mut self, id: usize) {
+    pub(super) fn goes_counted(&mut self, id: usize) {
         self.goes(id);
         self.gone.iter_mut().filter(|(other, _)| *other == id).for_each(|(_, counted)| *counted = true);
         self.unheard_copies.0 += 1;
@@ -347,7 +347,7 @@ impl Model {
             let copy = self.copy_of(**id).filter(|copy| copy.members.is_none());
             self.messages[**id].to == Some(key) && copy.is_some_and(|copy| copy.tag == tag && copy.kept == kept)
         };
-        let open = |id: &&usize| self.messages[**id].state == State::Sent;
+        let open = |id: &&usize| self.messages[**id].state == State::Sent && !self.is_aside(**id);
         let member = |id: &&usize| {
             let free = self.messages[**id].to.is_none_or(|to| to == key);
             free && !kept && self.copy_of(**id).is_some_and(|copy| copy.is_member(Party::Actor(key), tag))
@@ -388,7 +388,7 @@ impl Model {
     /// A copy was handled: those of one publisher come in order (`TOP-7`).
     pub(super) fn copy_handled(&mut self, key: usize, id: usize) {
         let Some(copy) = self.copy_of(id) else { return };
-        if copy.kept || copy.members.is_some() {
+        if copy.kept || copy.members.is_some() || self.messages[id].aside {
             return;
         }
         let (publication, number) = (copy.publication, copy.number);

@@ -8,7 +8,7 @@ use troupe_actor::reason::ReasonTag;
 use troupe_actor::record;
 
 use super::types::{Ending, Frame as Taken};
-use super::{Deed, Hand, Kind, Model, Party, Phase, State, Work};
+use super::{Deed, Hand, Kind, Model, Party, Phase, StashDeed, State, Work};
 
 /// A job that an environment was given.
 #[derive(Clone, Debug)]
@@ -100,7 +100,7 @@ impl Model {
             (Work::Start, Phase::Creating) => actor.incarnation = 1,
             (Work::Stop, Phase::Up) if actor.ending.is_some() => {
                 (actor.phase, actor.queued_job) = (Phase::Stopping, true);
-                if actor.ending == Some(Ending::Drain) {
+                if actor.ending == Some(Ending::Drain) && actor.stash.is_empty() {
                     self.totals.drained_now += 1;
                 } else {
                     self.totals.stopped_now += 1;
@@ -187,10 +187,12 @@ impl Model {
         // How full the mailbox is is nothing that can be in hand.
         let rest = if consumed == 0 { rest.strip_prefix(&[Taken::Pressure]).unwrap_or(rest) } else { rest };
         let first = Hand { frames: done.to_vec(), ..hand.clone() };
-        let effects = Deed { consumed: consumed as u32, failed: None, ..deed.clone() };
+        let mut effects = Deed { consumed: consumed as u32, failed: None, ..deed.clone() };
+        // What would come back stays aside until the message in hand is done.
+        effects.stash.retain(|one| *one != StashDeed::Back);
         self.turn_succeeds(key, &first, &effects);
         let (own, behind) = rest.split_at(1.min(rest.len()));
-        self.put_back(behind);
+        self.put_back(key, behind);
         self.drop_behind(key);
         let own = own.to_vec();
         self.actors[key].hand.iter_mut().for_each(|hand| hand.frames.clone_from(&own));

@@ -104,6 +104,8 @@ impl Model {
             settled: None,
             told: false,
             number: 0,
+            aside: false,
+            unreadable: false,
             room_due: 0,
         });
         self.by_letter.entry((from, len)).or_default().push(id);
@@ -328,10 +330,9 @@ impl Model {
         let holds = match reason {
             LossReason::NoSuchActor => false,
             LossReason::Expired => message.late,
-            // Nothing here stashes, or is published or sent in a form that is refused.
-            LossReason::StashFull | LossReason::NoSubscriber | LossReason::TopicRefused | LossReason::Unreadable => {
-                false
-            }
+            LossReason::StashFull | LossReason::Unreadable => self.stash_loses(id, reason),
+            // Nothing here is published in a form that is refused.
+            LossReason::NoSubscriber | LossReason::TopicRefused => false,
             LossReason::Cycle => message.cycle,
             LossReason::Stopped => going && (!self.closing || matches!(actor.expect, Some(Expect::End(_)))),
             LossReason::Shutdown => self.closing,

@@ -153,11 +153,14 @@ impl Model {
             format!("#{key} is said to be {}, expected {health}", status.health.state)
         });
         self.sync_room(key, status, ran[shard]);
+        self.sync_stash(key);
         let actor = &self.actors[key];
         let (before, max) = (actor.accepted, actor.traits.mailbox.max_messages);
         self.actors[key].accepted = status.counters.accepted;
         // No bound keeps a tick out: what came back may stand above it when one comes.
         let grew = status.counters.accepted > before && !touched && !self.has_place_timers(key);
+        // One gets in however much was put aside: it may be what makes the actor take that back.
+        let max = if self.actors[key].stash.is_empty() { max } else { max + 1 };
         self.require(!grew || status.queued <= max, "OVF-3", || {
             format!("#{key} accepted messages and holds {} of {max}", status.queued)
         });
@@ -193,7 +196,7 @@ impl Model {
                 actor.phase = Phase::Stopping;
                 actor.queued_job = true;
                 let asked = actor.ending.is_some() && actor.hand.is_none();
-                if actor.ending == Some(Ending::Drain) {
+                if actor.ending == Some(Ending::Drain) && actor.stash.is_empty() {
                     self.totals.drained_now += 1;
                 } else {
                     self.totals.stopped_now += 1;
@@ -289,6 +292,7 @@ impl Model {
                     matches!(message.kind, Kind::Ask(..)) && message.settled.is_some() || self.may_be_gone(message);
                 matches!(message.state, State::Sent | State::InHand) && !dead
             })
+            .filter(|(id, _)| !self.is_aside(*id))
             .map(|(id, _)| id)
             .collect();
         self.require(left.is_empty(), "DLV-1", || format!("messages that nobody handled: {left:?}"));

@@ -60,6 +60,10 @@ impl Model {
             }
         }
         let hand = Hand { number: self.next_job(), deadline: u64::MAX, work: Work::Turn, frames: taken, deed: None };
+        if awaiting.is_empty() {
+            let given: Vec<Frame> = hand.frames.iter().copied().filter(|frame| *frame != Frame::Pressure).collect();
+            self.check_front(key, &given);
+        }
         self.check_pressure(key);
         self.taken_now.push(key);
         self.check_turn(key, &hand, !awaiting.is_empty(), frames.len());
@@ -106,6 +110,8 @@ impl Model {
             format!("m{id} was sent with {len} bytes, not {}", payload.len())
         });
         self.require(ask == corr.is_some(), "DLV-4", || format!("m{id} is no longer what it was"));
+        let aside = self.is_aside(id);
+        self.require(!aside, "STH-1", || format!("#{key} was given m{id}, which it has put aside"));
         let rule = match state {
             State::Sent => None,
             State::Held | State::Void => Some("TURN-2"),
@@ -162,7 +168,7 @@ impl Model {
     }
 
     /// Whether what is left of a crashed turn will not come any more.
-    fn is_void(&self, frame: Frame) -> bool {
+    pub(super) fn is_void(&self, frame: Frame) -> bool {
         match frame {
             Frame::Message(id) => {
                 let message = &self.messages[id];
@@ -212,11 +218,12 @@ impl Model {
             return;
         }
         let Some(hand) = actor.hand.take() else { return };
-        self.put_back(&hand.frames);
+        self.put_back(key, &hand.frames);
     }
 
     /// Frames of a turn go back to the front of the mailbox.
-    pub(super) fn put_back(&mut self, frames: &[Frame]) {
+    pub(super) fn put_back(&mut self, key: usize, frames: &[Frame]) {
+        self.front_put_back(key, frames);
         for frame in frames {
             match *frame {
                 Frame::Message(id) => {
@@ -268,17 +275,23 @@ impl Model {
                 self.settle(id, if reply.failed { Settled::Refusal(value) } else { Settled::Value(value) });
             }
         }
+        let replays = self.is_replaying(key);
+        let unhandled = self.commit_stash(hand, deed);
         self.commit_topics(key, deed);
         for (at, frame) in hand.frames.iter().enumerate() {
             match (at < deed.consumed as usize, *frame) {
+                (true, frame) if unhandled.contains(&at) => self.leaves_replay(key, frame),
                 (true, Frame::Message(id)) => self.message_handled(key, id),
                 (true, Frame::Answer(id)) => self.messages[id].told = true,
                 (true, Frame::Notice(id)) => self.notice_handled(key, id),
                 (true, Frame::Tick(id)) => self.tick_handled(id),
                 (true, Frame::Pressure) => {}
-                (false, frame) => self.put_back(&[frame]),
+                (false, _) => {}
             }
         }
+        let rest = hand.frames.get(deed.consumed as usize..).unwrap_or_default();
+        self.put_back(key, rest);
+        self.move_stash(key, hand, deed, &unhandled, replays);
         let own = self.shard_of(self.actors[key].address);
         for id in &deed.emitted {
             let id = *id;
@@ -312,6 +325,10 @@ impl Model {
         if matches!(message.kind, Kind::Copy(_) | Kind::Tick(_)) {
             self.copy_handled(key, id);
             self.place_tick_handled(id);
+            return self.leaves_replay(key, Frame::Message(id));
+        }
+        if message.aside {
+            // It comes when it was taken back.
             return self.leaves_replay(key, Frame::Message(id));
         }
         self.in_order_of_coming(key, id);
@@ -365,7 +382,7 @@ impl Model {
                 }
             }
             _ => {
-                self.put_back(&lasting);
+                self.put_back(key, &lasting);
                 let actor = &mut self.actors[key];
                 actor.replay = lasting.into();
                 actor.replay_free = true;
@@ -380,6 +397,7 @@ impl Model {
 
     /// Asks that an actor consumed and did not answer are settled by its crash or its end.
     pub(super) fn settle_open(&mut self, key: usize, error: AskError) {
+        self.take_all_back(key);
         let mut open: Vec<usize> = self.actors[key].open.drain().map(|(_, id)| id).collect();
         open.sort_unstable();
         for id in open {

@@ -7,6 +7,7 @@ use troupe_actor::id::Address;
 use troupe_actor::reason::ReasonTag;
 
 use super::bonds::Bond;
+use super::stash::StashDeed;
 use super::timers::TimerDeed;
 use super::topics::TopicDeed;
 
@@ -115,6 +116,10 @@ pub struct Message {
     pub told: bool,
     /// Its place, from 1, among what came to its target; 0 before it came, and where nobody counts.
     pub number: u64,
+    /// It was put aside once.
+    pub aside: bool,
+    /// Its actor could not read it.
+    pub unreadable: bool,
     /// When it has waited long enough for room; 0 when it does not wait.
     pub room_due: u64,
 }
@@ -272,6 +277,8 @@ pub struct Deed {
     pub bonds: Vec<Bond>,
     /// What it did about topics.
     pub topics: Vec<TopicDeed>,
+    /// What it did with its messages besides handling them.
+    pub stash: Vec<StashDeed>,
     /// What it did about its own timers.
     pub timers: Vec<TimerDeed>,
     /// The tags whose answers it waits for.

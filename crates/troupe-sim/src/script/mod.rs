@@ -1,5 +1,6 @@
 //! What handlers do: decided by the seed, and by the message where that says so.
 
+mod stash;
 pub mod timers;
 mod topics;
 
@@ -79,6 +80,10 @@ impl Model {
             writer.deed.consumed = 1 + self.random.below(count);
         }
         self.answer_late(key, &mut writer);
+        if end == End::Returns {
+            let consumed = writer.deed.consumed;
+            self.deal_with_stash(turn, consumed, &mut writer);
+        }
         let bytes = self.finish(&mut writer, &mut end, count);
         writer.deed.returned = end == End::Returns;
         if let End::Traps(tag) = end {
@@ -100,6 +105,8 @@ impl Model {
         let count = Frames::new(&task.frames).count() as u32;
         for frame in Frames::new(&task.frames) {
             if !task.begun && self.random.permille(200) {
+                let consumed = writer.deed.consumed;
+                self.deal_with_stash(&task.frames, consumed, &mut writer);
                 return (record::kind::WORK_BEGUN, writer.deed, writer.bytes);
             }
             let (before, len) = (writer.deed.clone(), writer.bytes.len());
@@ -120,6 +127,8 @@ impl Model {
                 break;
             }
         }
+        let consumed = writer.deed.consumed;
+        self.deal_with_stash(&task.frames, consumed, &mut writer);
         (record::kind::WORK_DONE, writer.deed, writer.bytes)
     }
 
