@@ -217,8 +217,6 @@ bugs! {
     EndingShared "REG-1" "ending-actor-shared";
     /// A tick that its handler keeps in hand is taken out of the mailbox again.
     TickTwice "TMR-3" "tick-in-hand-taken-twice";
-    /// A drain waits for a tick that its environment took back, or a message that was unsubscribed.
-    DrainAwaitsGone "STOP-2" "drain-awaits-what-has-gone";
     /// An environment sets timers for a life that is over.
     TimerForOld "TMR-2" "timer-set-for-an-old-life";
     /// A timer with the name of another one leaves that as it is.
@@ -235,8 +233,6 @@ bugs! {
     DropCountsAsHandled "TOP-7" "dropped-message-counts-as-handled";
     /// A turn is told how full the mailbox is without what was put aside.
     PressureWithoutStash "OVF-6" "pressure-without-the-stash";
-    /// A life that ends with a linked one lets nobody in.
-    DoomedRoom "OVF-2" "room-of-a-doomed-life-unused";
     /// A kill that comes between two lives waits for the next one.
     KillWaits "STOP-4" "kill-waits-for-the-next-life";
     /// A normal end ends linked lives.

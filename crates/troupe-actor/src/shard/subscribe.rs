@@ -102,10 +102,6 @@ impl Shard {
             return Unsubscribed::Nothing;
         }
         let unsubscribed = self.topics_in_hand(local, &tags);
-        #[cfg(troupe_planted)]
-        if planted::is(planted::Bug::DrainAwaitsGone) {
-            return unsubscribed;
-        }
         // A message of theirs may have been the last thing that a drain waited for.
         self.proceed_ending(shared, local);
         unsubscribed

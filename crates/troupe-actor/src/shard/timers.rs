@@ -391,10 +391,6 @@ impl Shard {
     pub fn cancel_own_timer(&mut self, shared: &Shared, target: Address, incarnation: u32, key: u32) -> bool {
         let Some((local, _)) = self.living(target, incarnation) else { return false };
         let cancelled = self.cancel(shared, local, TimerKey::own(key));
-        #[cfg(troupe_planted)]
-        if crate::planted::is(crate::planted::Bug::DrainAwaitsGone) {
-            return cancelled;
-        }
         self.proceed_ending(shared, local);
         cancelled
     }
