@@ -120,6 +120,17 @@ fn an_entry_that_is_a_link_is_made_anew() {
 }
 
 #[test]
+fn an_entry_that_is_a_pipe_holds_nobody_up() {
+    let (_parent, dir) = fresh();
+    run(&dir);
+    let name = entry(&dir);
+    fs::remove_file(&name).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&name).status().unwrap().success());
+    assert!(!run(&dir).0);
+    assert!(fs::metadata(entry(&dir)).unwrap().is_file());
+}
+
+#[test]
 fn a_directory_others_may_write_to_is_not_used() {
     let (_parent, dir) = fresh();
     run(&dir);

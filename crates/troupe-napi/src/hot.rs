@@ -81,7 +81,7 @@ fn check(status: sys::napi_status) -> Result<(), Failure> {
 unsafe extern "C" fn finalize(_: sys::napi_env, data: *mut c_void, _: *mut c_void) {
     // SAFETY: `data` is the box made in `add`; Node calls this once.
     let bound = unsafe { Box::from_raw(data.cast::<Bound>()) };
-    // Dropping the last handle of a system joins nothing and runs no JavaScript; a panic in it must
+    // Dropping the last handle of a system runs no JavaScript, and waits for no guest; a panic in it must
     // not unwind into Node.
     let _ = catch_unwind(AssertUnwindSafe(|| drop(bound)));
 }
