@@ -233,7 +233,7 @@ impl Model {
                 && message.to == Some(key)
                 && message.state == State::Sent
                 && !message.aside
-                && !self.is_kept_or_gone(message)
+                && !self.is_out_of_order(message)
                 && !(matches!(message.kind, Kind::Ask(..)) && message.settled.is_some())
         });
         self.require(left.is_none(), "MON-3", || {

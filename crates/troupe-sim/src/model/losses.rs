@@ -62,14 +62,13 @@ impl Model {
         let key_of = |member: &Subscribed| if let Party::Actor(key) = member.owner { Some(key) } else { None };
         let keys: Vec<usize> = members.iter().filter_map(key_of).collect();
         let shard = |key: &usize| self.shard_of(self.actors[*key].address);
-        // Those on other shards are tried at other times.
-        let apart = keys.iter().any(|key| shard(key) != keys.first().map_or(0, shard));
         let original = self.messages[id].from;
         let far = match original {
             Party::Actor(from) => keys.first().map_or(0, shard) != self.shard_of(self.actors[from].address),
             Party::Port(_) => false,
         };
-        if apart || (far && self.closing) {
+        // Those on other shards are tried at other times.
+        if self.is_spread(copy) || (far && self.closing) {
             return;
         }
         let room = members.iter().find(|member| {
@@ -82,6 +81,17 @@ impl Model {
         });
         let full = reason == LossReason::MailboxFull;
         self.require(!full || !members.is_empty(), "QG-1", || format!("m{id} is lost as {}", reason.as_str()));
+    }
+
+    /// Whether a copy is for members of a queue group on several shards: one that is passed on from shard to shard
+    /// comes after what took the short way.
+    fn is_spread(&self, copy: &Copy) -> bool {
+        let mut shards = copy.members.iter().flatten().filter_map(|member| match member.owner {
+            Party::Actor(key) => Some(self.shard_of(self.actors[key].address)),
+            Party::Port(_) => None,
+        });
+        let first = shards.next();
+        shards.any(|shard| Some(shard) != first)
     }
 
     /// Whether an actor is up, goes on, and has nothing queued.
@@ -112,8 +122,9 @@ impl Model {
     }
 
     /// Whether a message is a copy whose place among others says nothing.
-    pub(super) fn is_kept_or_gone(&self, message: &Message) -> bool {
-        self.may_be_gone(message) || matches!(message.kind, Kind::Copy(at) if self.copies[at].kept)
+    pub(super) fn is_out_of_order(&self, message: &Message) -> bool {
+        let apart = |copy: &Copy| copy.kept || self.is_spread(copy);
+        self.may_be_gone(message) || matches!(message.kind, Kind::Copy(at) if apart(&self.copies[at]))
     }
 
     /// A dead letter is about one of several copies of a message, nobody knows which.
