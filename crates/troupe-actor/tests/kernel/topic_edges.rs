@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use troupe_actor::ask::AskError;
 use troupe_actor::counters::LossReason;
-use troupe_actor::frame::{Frame, OUTSIDE_TAG, kind};
+use troupe_actor::frame::{Frame, OUTSIDE_TAG, effect, kind};
 use troupe_actor::id::Address;
 use troupe_actor::port::work;
 use troupe_actor::reason::ReasonTag;
 use troupe_actor::spec::{ActorSpec, SpawnArgs};
+use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::{Restart, Strategy};
 use troupe_actor::topics::NoTopics;
 
 use super::topics::{grouped, listener, lost, obey, subscribed};
 use crate::common::tree::{actor_with, at, pool, tree};
-use crate::common::{Actor, Log, Settled, Topic, World, external, puppet, spawn_spec};
+use crate::common::{Actor, Log, Settled, Topic, World, each, external, puppet, spawn_spec};
 
 #[test]
 fn a_group_gets_one_copy_and_passes_over_who_cannot_take_it() {
@@ -262,4 +263,56 @@ fn a_shutdown_takes_nothing_more_from_outside() {
     assert_eq!(world.wait(publish), Settled::error(AskError::Shutdown));
     world.run();
     assert!(log.take().is_empty());
+}
+
+#[test]
+fn what_a_group_passed_on_may_come_behind_the_notice_and_comes() {
+    // MON-3, TOP-7
+    for shards in [1, 3] {
+        let (world, log) = (World::sharded(shards), Log::default());
+        // In a backoff: whatever one of them is the first choice for is passed on, shard by shard.
+        let member = || world.spawn(grouped(listener(&Log::default(), "waits", obey), "t", "g"));
+        let all = [member(), member(), member(), member()];
+        while all.iter().any(|waits| world.status(*waits).status != Status::Restarting) {
+            world.publish("t", "boom");
+            world.run();
+        }
+        let notes = log.clone();
+        let watcher = Actor::new(move || {
+            let log = notes.clone();
+            each(move |frame, out| {
+                match frame.kind {
+                    kind::TOPIC => log.add("message"),
+                    kind::DOWN => log.add("down"),
+                    _ => out.bond(effect::MONITOR, 1, frame.address),
+                }
+                Ok(())
+            })
+        });
+        let watcher = world.spawn(grouped(spawn_spec(watcher), "t", "g"));
+        let mut passed_by = 0;
+        for _ in 0..30 {
+            let publisher = world.spawn(spawn_spec(Actor::new(move || {
+                each(move |frame, out| {
+                    match frame.payload {
+                        b"hello" => out.tell(watcher, b""),
+                        _ => {
+                            out.publish(0, "t", b"last");
+                            out.stop();
+                        }
+                    }
+                    Ok(())
+                })
+            })));
+            world.tell(publisher, "hello");
+            world.run();
+            world.tell(publisher, "end");
+            world.run();
+            let seen = log.take();
+            let late = seen == ["down", "message"];
+            assert!(late || seen == ["message", "down"], "{seen:?} on {shards} shards");
+            passed_by += u32::from(late);
+        }
+        assert_eq!(passed_by > 0, shards > 1, "{passed_by} on {shards} shards");
+    }
 }
