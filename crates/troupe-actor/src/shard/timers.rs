@@ -384,7 +384,10 @@ impl Shard {
         order: &TimerOrder<'_>,
     ) -> Result<(), TimerError> {
         let (local, _) = self.living(target, incarnation).ok_or(TimerError::Ended)?;
-        self.arm(shared, local, TimerKey::own(key), order, None)
+        let set = self.arm(shared, local, TimerKey::own(key), order, None);
+        // The queued tick of the one that it replaces may have been the last thing that a drain waited for.
+        self.proceed_ending(shared, local);
+        set
     }
 
     /// Takes a timer of an external actor's life back, as [`Shard::cancel_place_timer`] does.

@@ -346,19 +346,26 @@ fn a_tick_in_hand_stays_there_although_its_timer_is_taken_back() {
 }
 
 #[test]
-fn a_drain_does_not_wait_for_a_tick_that_its_environment_took_back() {
-    // TMR-2, STOP-2
-    let world = World::new();
-    let actor = world.spawn_external(external(&world));
-    let order = TimerOrder { delay_ms: 0, repeat: Repeat::Once, payload: b"" };
-    world.system.set_own_timer(actor, 1, 1, &order).unwrap();
-    {
-        let mut shard = world.system.shards()[0].state.lock();
-        shard.refresh_clock(world.system.shared());
-        shard.run_timers(world.system.shared());
+fn a_drain_does_not_wait_for_a_tick_that_its_environment_took_back_or_replaced() {
+    // TMR-1, TMR-2, STOP-2
+    for replaced in [false, true] {
+        let world = World::new();
+        let actor = world.spawn_external(external(&world));
+        let order = TimerOrder { delay_ms: 0, repeat: Repeat::Once, payload: b"" };
+        let set = || world.system.set_own_timer(actor, 1, 1, &order).unwrap();
+        set();
+        {
+            let mut shard = world.system.shards()[0].state.lock();
+            shard.refresh_clock(world.system.shared());
+            shard.run_timers(world.system.shared());
+        }
+        let drained = world.end(actor, true, u64::MAX);
+        if replaced {
+            set();
+        } else {
+            assert!(world.system.cancel_own_timer(actor, 1, 1));
+        }
+        world.done(&world.only_work(work::STOP), |_| {});
+        assert_eq!(world.wait(drained), Settled::ended(ReasonTag::Normal), "replaced: {replaced}");
     }
-    let drained = world.end(actor, true, u64::MAX);
-    assert!(world.system.cancel_own_timer(actor, 1, 1));
-    world.done(&world.only_work(work::STOP), |_| {});
-    assert_eq!(world.wait(drained), Settled::ended(ReasonTag::Normal));
 }
