@@ -212,6 +212,7 @@ impl Model {
     pub fn check_tree(&mut self, root: &TreeView) {
         let mut alive = Vec::new();
         collect(root, &mut alive);
+        self.pools_seen(&alive);
         for key in self.live.clone() {
             let actor = &self.actors[key];
             if !actor.has_place() || actor.killed || actor.ending.is_some() {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use troupe_actor::shard::Signal;
+use troupe_actor::status::Status;
 use troupe_actor::supervision::spec::SupervisorSpec;
 use troupe_actor::tree::report::{ChildReport, Report, Sweep};
 use troupe_actor::tree::spec::SupervisorId;
@@ -25,6 +26,8 @@ pub struct Pool {
     size: u32,
     /// Those of them that came up or ended.
     reported: BTreeSet<u64>,
+    /// One of them came up: its turn has come.
+    begun: bool,
     /// It is known to be up: its budget counts.
     up: bool,
     /// Every restart of a member that its pool heard of.
@@ -49,13 +52,16 @@ pub struct Budget {
 impl Model {
     /// A pool was made.
     pub fn new_pool(&mut self, id: SupervisorId, path: String, traits: Traits, budget: Option<(u32, u64)>, size: u32) {
+        // One without members is up when its turn comes, which is at once only at the top.
+        let up = size == 0 && path.matches('/').count() == 1;
         let pool = Pool {
             path,
             traits,
             budget,
             size,
             reported: BTreeSet::new(),
-            up: size == 0,
+            begun: false,
+            up,
             charged: Vec::new(),
             counted: Vec::new(),
             sweep: 0,
@@ -164,7 +170,9 @@ impl Model {
         match &report.what {
             Report::Up | Report::Gone(_) if pool.sweep == 0 => {
                 pool.reported.insert(report.place.tag);
-                pool.up |= pool.reported.len() >= pool.size as usize;
+                // Those that end before their pool's turn do not bring it up.
+                pool.begun |= matches!(report.what, Report::Up);
+                pool.up |= pool.begun && pool.reported.len() >= pool.size as usize;
             }
             Report::Restarted(_, true) => {
                 pool.charged.push(now);
@@ -234,6 +242,13 @@ impl Model {
                 spec.max_restarts, spec.within_ms
             )
         });
+    }
+
+    /// The tree was looked at, with nothing under way: a pool of which no member tells may be up.
+    pub(super) fn pools_seen(&mut self, seen: &[(String, Status)]) {
+        for pool in self.pools.values_mut().filter(|pool| pool.sweep == 0) {
+            pool.up |= seen.iter().any(|(path, status)| *path == pool.path && *status == Status::Ready);
+        }
     }
 
     /// Nothing is under way: a pool whose budget is spent has gone down.
