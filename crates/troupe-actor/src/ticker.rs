@@ -76,10 +76,10 @@ impl Ticker {
         self.shared.ticks.load(Ordering::Relaxed)
     }
 
-    /// Whether the thread is parked: true in an idle process.
+    /// Whether the thread is parked: true in an idle process. One that was woken is not, even before it runs.
     #[must_use]
     pub fn is_parked(&self) -> bool {
-        self.shared.parked.load(Ordering::SeqCst)
+        self.shared.running.load(Ordering::SeqCst) == 0 && self.shared.parked.load(Ordering::SeqCst)
     }
 }
 
