@@ -21,6 +21,10 @@ impl Tree {
         let Some(node) = self.nodes.get_mut(&id) else { return };
         let grace_ms = node.spec.shutdown_ms;
         let Some(pool) = node.pool() else { return };
+        if matches!(input, Input::Start) {
+            // A new life has a fresh budget (`INT-6`).
+            pool.window.clear();
+        }
         match (input, pool.phase) {
             (Input::Start, Phase::New) => {
                 pool.phase = Phase::Starting;

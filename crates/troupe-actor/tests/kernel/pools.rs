@@ -130,6 +130,24 @@ fn a_pool_that_restarts_too_often_as_a_whole_gives_up() {
 }
 
 #[test]
+fn a_pool_that_comes_up_again_has_a_fresh_budget() {
+    // INT-6
+    let world = World::sharded(2);
+    world.listen();
+    let mut spec = pool("workers", 1, plain());
+    spec.spec.restart.restart = Restart::Permanent;
+    spec.budget = Some((1, 60_000));
+    let (_, members) = world.pool(spec);
+    let gave_up = || world.events().iter().filter(|event| *event == "gave up /workers intensity").count();
+    for expected in [0, 1, 0, 1] {
+        world.tell(members[0].0, "boom");
+        world.advance(1_000);
+        assert_eq!(gave_up(), expected);
+        assert_eq!(world.status(members[0].0).status, Status::Ready);
+    }
+}
+
+#[test]
 fn a_pool_whose_turn_to_start_has_not_come_does_not_wait_for_members_that_ended() {
     // SUP-2: the first child comes up while a member of the pool behind it is killed.
     let world = World::sharded(3);
