@@ -270,11 +270,8 @@ impl Mailbox {
 
     /// Takes every frame out, in order, and leaves the mailbox empty.
     pub fn drain(&mut self, mut each: impl FnMut(&Frame<'_>)) {
-        let front = std::mem::take(&mut self.front);
-        let back = std::mem::take(&mut self.back);
-        let rest = front.get(self.cursor..).unwrap_or_default();
-        frame::Frames::new(rest).chain(frame::Frames::new(&back)).for_each(|frame| each(&frame));
-        *self = Self::new(self.splits);
+        let taken = std::mem::replace(self, Self::new(self.splits));
+        taken.frames().for_each(|frame| each(&frame));
     }
 
     /// Moves the frames that `pick` wants to `out`, in order. Frames behind a running turn are out of reach
@@ -320,10 +317,10 @@ impl Mailbox {
         true
     }
 
-    /// Whether there is a frame that `pick` wants, of those that do not lie with a running turn.
-    pub fn any(&self, mut pick: impl FnMut(&Frame<'_>) -> bool) -> bool {
+    /// The frames that do not lie with a running turn, in order.
+    pub fn frames(&self) -> impl Iterator<Item = Frame<'_>> {
         let front = frame::Frames::new(self.front.get(self.cursor..).unwrap_or_default());
-        front.chain(frame::Frames::new(&self.back)).any(|frame| pick(&frame))
+        front.chain(frame::Frames::new(&self.back))
     }
 
     /// Drops the oldest frame that `pick` wants; returns whether there was one. Only for a mailbox

@@ -112,14 +112,7 @@ impl Shard {
         // Once through the queue, however many tags there are.
         let mut unwanted = Unwanted::new(unwanted, &bonds.watches);
         rare.overflow.iter().for_each(|(_, frame)| unwanted.count(&frame));
-        let mut seen = 0;
-        cell.mailbox.extract(&mut Vec::new(), |frame| {
-            seen += 1;
-            if seen > in_hand {
-                unwanted.count(frame);
-            }
-            false
-        });
+        cell.mailbox.frames().skip(in_hand as usize).for_each(|frame| unwanted.count(&frame));
         // What is left of a crashed turn is in front: one that is dropped does not come again (`TURN-3`).
         let (replay, mut replayed, mut place, mut seen) = (rare.replay, 0, 0, 0);
         let dropped = cell.mailbox.extract(&mut Vec::new(), |frame| {

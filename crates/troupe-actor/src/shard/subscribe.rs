@@ -220,7 +220,7 @@ impl Shard {
         let is_ended = |frame: &Frame<'_>| frame.kind == frame::kind::TOPIC && tags.contains(&frame.corr);
         let (mut place, mut at, mut dropped, mut replayed) = (0, 0, 0, 0);
         // A guest may subscribe and unsubscribe thousands of times in a turn: the queue is copied only if it has to be.
-        if cell.mailbox.any(is_ended) {
+        if cell.mailbox.frames().any(|frame| is_ended(&frame)) {
             cell.mailbox.extract(&mut Vec::new(), |frame| {
                 at += u32::from(frame.is_message() || frame.kind == frame::kind::DOWN);
                 place += 1;
